@@ -1,0 +1,77 @@
+package group
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// onDisk is one inode of a photo with all names it is known by.
+type onDisk struct {
+	File          // the name to show, the best by compareFiles
+	others []File // the other names, sorted by path
+}
+
+// mustStay says why a copy must not be moved, or "". All its names count: one
+// inode with one name in a managed library stays whole.
+func (c onDisk) mustStay() string {
+	for _, f := range append([]File{c.File}, c.others...) {
+		switch {
+		case f.Managed:
+			return "inside a managed photo library: " + f.Path
+		case f.Protected:
+			return "in a protected folder: " + f.Path
+		case f.Chosen:
+			return "you decided to keep it"
+		}
+	}
+	return ""
+}
+
+// copies joins the names of one inode and sorts the copies, the one to keep
+// first.
+func copies(files []File) []onDisk {
+	type inode struct{ device, inode uint64 }
+	byInode := make(map[inode]int)
+	var out []onDisk
+	sorted := slices.Clone(files)
+	slices.SortFunc(sorted, compareFiles)
+	for _, f := range sorted {
+		key := inode{f.Device, f.Inode}
+		if key != (inode{}) {
+			if at, ok := byInode[key]; ok {
+				out[at].others = append(out[at].others, f)
+				continue
+			}
+			byInode[key] = len(out)
+		}
+		out = append(out, onDisk{File: f})
+	}
+	for i := range out {
+		slices.SortFunc(out[i].others, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	}
+	return out
+}
+
+// compareFiles orders names of one content, the one to keep first: a decision,
+// a protected folder, a managed library (nothing is moved out of it, so the
+// others can be), the oldest, the shortest clean name.
+func compareFiles(a, b File) int {
+	return cmp.Or(
+		yesFirst(a.Chosen, b.Chosen),
+		yesFirst(a.Protected, b.Protected),
+		yesFirst(a.Managed, b.Managed),
+		cmp.Compare(a.MtimeNS, b.MtimeNS),
+		compareNames(a.Path, b.Path),
+	)
+}
+
+func yesFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
