@@ -1,0 +1,9 @@
+#ifndef DUPFIND_TURBO_RESAMPLE_H
+#define DUPFIND_TURBO_RESAMPLE_H
+
+#include <stdint.h>
+
+/* Squashes RGB pixels of w x h to out_w x out_h. Returns 0, or -1 when there is no memory. */
+int turbo_resample(const uint8_t *pix, int w, int h, uint8_t *out, int out_w, int out_h);
+
+#endif

@@ -1,0 +1,205 @@
+package vips
+
+/*
+#cgo pkg-config: vips
+#include <stdlib.h>
+#include <vips/vips.h>
+#include "load.h"
+*/
+import "C"
+
+import (
+	"cmp"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"unsafe"
+
+	"github.com/davidbyttow/govips/v2/vips"
+)
+
+// Kinds of [Error].
+const (
+	KindDamaged     = "damaged"
+	KindTruncated   = "truncated"
+	KindUnsupported = "unsupported"
+	KindTooLarge    = "too-large"
+)
+
+// An Error says why a file gave no picture. Msg is for a person.
+type Error struct {
+	Kind string
+	Msg  string
+}
+
+func (e *Error) Error() string { return "picture is " + e.Kind + ": " + e.Msg }
+
+// keptTiles is how many tiles long both sides of a large picture stay while it streams through the shrink: enough that the
+// tile is within a fraction of a grey level of one from full size.
+const keptTiles = 4
+
+// Options for [Decode] and [PixelDigest]. With a zero TileSize nothing is shrunk.
+type Options struct {
+	MaxPixels     int64   // of the declared size; 0: no limit
+	TileSize      int     // side of the square tile that the pixels are for
+	MinScaleTiles float64 // both sides keep at least this many tiles; less than 4 is taken for 4
+}
+
+// An Image is a decoded picture.
+type Image struct {
+	Width, Height       int    // of the full size, as displayed
+	Pix                 []byte // RGB, 8 bits, upright, sRGB, on white
+	PixWidth, PixHeight int    // of Pix; a very long picture is squashed along its long side, so the aspect is that of Width and Height
+	EXIF                []byte // starts with "Exif\0\0" or a TIFF header; of a TIFF file, the file
+	Format              string
+	HasICC              bool
+}
+
+// mu keeps one picture at a time inside libvips: its error texts are one buffer for all threads, and the memory bound of
+// the process holds for one picture.
+var mu sync.Mutex
+
+var startOnce sync.Once
+
+// Startup starts libvips; the first use does so too. A process that only sees JPEG never pays for it.
+func Startup() {
+	startOnce.Do(func() {
+		// Before Startup, which would fill stderr. The texts that matter come back as errors.
+		vips.LoggingSettings(func(string, vips.LogLevel, string) {}, vips.LogLevelError)
+		vips.Startup(&vips.Config{ConcurrencyLevel: 1})
+	})
+}
+
+// Decode reads the first page of a picture in the format named: one of the keys of [Formats].
+func Decode(data []byte, format string, o Options) (*Image, error) {
+	l, err := check(data, format, o.MaxPixels)
+	if err != nil {
+		return nil, err
+	}
+	Startup()
+	mu.Lock()
+	defer mu.Unlock()
+	exif := exifOf(data, format)
+	copts := C.load_options{loader: C.CString(l), max_pixels: C.int64_t(o.MaxPixels)}
+	defer C.free(unsafe.Pointer(copts.loader))
+	copts.orientation = C.int(orientationOf(exif, format))
+	if o.TileSize > 0 {
+		copts.min_side = C.int(float64(o.TileSize) * max(keptTiles, o.MinScaleTiles))
+	}
+	var pin runtime.Pinner // libvips keeps the address until the picture is freed
+	pin.Pin(unsafe.SliceData(data))
+	defer pin.Unpin()
+	var p C.load_picture
+	defer C.load_picture_free(&p)
+	if C.load_decode(unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)), &copts, &p) != 0 {
+		return nil, loadError(&copts)
+	}
+	img := &Image{
+		Width: int(p.width), Height: int(p.height), Format: format, HasICC: p.icc_len > 0,
+		PixWidth: int(p.pix_width), PixHeight: int(p.pix_height), EXIF: exif,
+	}
+	if copts.orientation >= 5 && copts.orientation <= 8 {
+		img.Width, img.Height = img.Height, img.Width
+	}
+	if img.EXIF == nil && p.exif_len > 0 {
+		img.EXIF = C.GoBytes(p.exif, C.int(p.exif_len))
+	}
+	pixels := img.PixWidth * img.PixHeight
+	native := unsafe.Slice((*byte)(unsafe.Pointer(p.pix)), pixels*int(p.bands))
+	icc := unsafe.Slice((*byte)(p.icc), int(p.icc_len))
+	img.Pix, err = toRGB(native, img.PixWidth, img.PixHeight, int(p.bands), icc)
+	return img, err
+}
+
+// toRGB copies 8-bit pixels out of libvips' memory, as sRGB.
+func toRGB(native []byte, w, h, bands int, icc []byte) ([]byte, error) {
+	out := make([]byte, w*h*3)
+	if !isSRGB(icc) && iccToSRGB(icc, native, out, w*h, bands, 1) {
+		return out, nil
+	}
+	switch bands {
+	case C.LOAD_GREY:
+		for i, v := range native {
+			out[i*3], out[i*3+1], out[i*3+2] = v, v, v
+		}
+	case C.LOAD_RGB:
+		copy(out, native)
+	default:
+		if C.load_cmyk_to_rgb(unsafe.Pointer(unsafe.SliceData(native)), C.int(w), C.int(h), (*C.uchar)(unsafe.SliceData(out))) != 0 {
+			return nil, loadError(&C.load_options{})
+		}
+	}
+	return out, nil
+}
+
+// loadError makes an [Error] of libvips' error text and clears it.
+func loadError(o *C.load_options) error {
+	text := C.GoString(C.vips_error_buffer())
+	C.vips_error_clear()
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if o.too_large != 0 {
+		return &Error{Kind: KindTooLarge, Msg: strings.TrimPrefix(line, "dupfind: ")}
+	}
+	return &Error{Kind: kindOfText(text), Msg: cmp.Or(strings.TrimPrefix(line, "dupfind: "), "no picture came of it")}
+}
+
+// kindWords are what the loaders' texts hold, first match wins. The verdict is the same for a scan (the photo is left
+// out); only the word that a person reads depends on it.
+var kindWords = []struct{ word, kind string }{
+	{"out of memory", KindTooLarge}, {"unable to allocate", KindTooLarge}, {"too large", KindTooLarge}, {"too big", KindTooLarge},
+	{"memory limit", KindTooLarge}, {"security limit", KindTooLarge}, {"dimensions exceed", KindTooLarge},
+	{"truncat", KindTruncated}, {"premature", KindTruncated}, {"end of file", KindTruncated}, {"end-of-file", KindTruncated},
+	{"end of stream", KindTruncated}, {"end of data", KindTruncated}, {"not enough", KindTruncated}, {"unexpected eof", KindTruncated},
+	{"read error", KindTruncated},
+	{"unsupported", KindUnsupported}, {"not supported", KindUnsupported}, {"not implemented", KindUnsupported},
+	{"class \"", KindUnsupported}, {"no known", KindUnsupported},
+}
+
+func kindOfText(text string) string {
+	text = strings.ToLower(text)
+	for _, k := range kindWords {
+		if strings.Contains(text, k.word) {
+			return k.kind
+		}
+	}
+	return KindDamaged
+}
+
+var loaders = map[string]string{
+	"jpeg": "jpegload_buffer",
+	"png":  "pngload_buffer",
+	"webp": "webpload_buffer",
+	"tiff": "tiffload_buffer",
+	"gif":  "gifload_buffer",
+	"bmp":  "magickload_buffer",
+	"heic": "heifload_buffer",
+	"avif": "heifload_buffer",
+	"jxl":  "jxlload_buffer",
+}
+
+// Formats says of each format whether this machine's libvips reads it.
+func Formats() map[string]bool {
+	Startup()
+	mu.Lock()
+	defer mu.Unlock()
+	out := make(map[string]bool, len(loaders))
+	for format, loader := range loaders {
+		name := C.CString(loader)
+		out[format] = C.load_has(name) != 0
+		C.free(unsafe.Pointer(name))
+	}
+	return out
+}
+
+// check refuses what must not reach libvips, and returns the loader.
+func check(data []byte, format string, maxPixels int64) (string, error) {
+	l, ok := loaders[format]
+	if !ok {
+		return "", &Error{Kind: KindUnsupported, Msg: fmt.Sprintf("no reader for the format %q", format)}
+	}
+	if len(data) == 0 {
+		return "", &Error{Kind: KindTruncated, Msg: "no bytes"}
+	}
+	return l, nil
+}

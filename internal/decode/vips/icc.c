@@ -1,0 +1,67 @@
+#include "icc.h"
+
+#include <lcms2.h>
+
+static cmsUInt32Number pixel_type(cmsColorSpaceSignature space, int bands, int bytes)
+{
+	int pt;
+
+	switch (space) {
+	case cmsSigGrayData:
+		pt = PT_GRAY;
+		break;
+	case cmsSigRgbData:
+		pt = PT_RGB;
+		break;
+	case cmsSigCmykData:
+		pt = PT_CMYK;
+		break;
+	default:
+		return 0;
+	}
+	if ((int)cmsChannelsOf(space) != bands)
+		return 0;
+	return COLORSPACE_SH(pt) | CHANNELS_SH(bands) | BYTES_SH(bytes);
+}
+
+int icc_to_srgb(const void *profile, size_t profile_len, const void *pix, void *out, size_t pixels, int bands, int bytes_per_sample)
+{
+	/* A context of its own: no state is shared between threads, and errors go nowhere but the return value. */
+	cmsContext ctx = cmsCreateContext(NULL, NULL);
+	cmsHPROFILE from = NULL, to = NULL;
+	cmsHTRANSFORM transform = NULL;
+	cmsUInt32Number type;
+	int result = -1;
+
+	if (ctx == NULL)
+		return -1;
+	from = cmsOpenProfileFromMemTHR(ctx, profile, (cmsUInt32Number)profile_len);
+	if (from == NULL)
+		goto done;
+	type = pixel_type(cmsGetColorSpace(from), bands, bytes_per_sample);
+	to = cmsCreate_sRGBProfileTHR(ctx);
+	if (type == 0 || to == NULL)
+		goto done;
+	transform = cmsCreateTransformTHR(ctx, from, type, to, COLORSPACE_SH(PT_RGB) | CHANNELS_SH(3) | BYTES_SH(bytes_per_sample),
+		INTENT_PERCEPTUAL, 0);
+	if (transform == NULL)
+		goto done;
+	while (pixels > 0) { /* the count of one call has 32 bits */
+		cmsUInt32Number n = pixels > (1u << 24) ? 1u << 24 : (cmsUInt32Number)pixels;
+
+		cmsDoTransform(transform, pix, out, n);
+		pix = (const char *)pix + (size_t)n * bands * bytes_per_sample;
+		out = (char *)out + (size_t)n * 3 * bytes_per_sample;
+		pixels -= n;
+	}
+	result = 0;
+done:
+	if (transform != NULL)
+		cmsDeleteTransform(transform);
+	if (to != NULL)
+		cmsCloseProfile(to);
+	if (from != NULL)
+		cmsCloseProfile(from);
+	cmsDeleteContext(ctx);
+	return result;
+}
