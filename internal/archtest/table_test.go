@@ -1,0 +1,91 @@
+package archtest
+
+// row says what a package may import of this module. The standard library and golang.org/x are free for all.
+type row struct {
+	pkg     string   // below the module; a trailing /... stands for every package below
+	imports []string // packages of this module; "*" is all of them
+	stdOnly bool     // not even third-party modules
+}
+
+// arrows is the import table. An arrow that is not in it is a mistake or a decision: a decision changes the table.
+var arrows = []row{
+	{pkg: "cmd/dupfind", imports: []string{"*"}},
+
+	// These four know nothing of each other: that keeps each of them replaceable and testable alone.
+	{pkg: "scan"},
+	{pkg: "store"},
+	{pkg: "index"},
+	{pkg: "embed"},
+
+	{pkg: "index/exact", imports: []string{"index"}},
+	{pkg: "index/hnsw", imports: []string{"index"}},
+	{pkg: "index/weaviate", imports: []string{"index"}},
+	{pkg: "embed/local", imports: []string{"embed"}},
+	{pkg: "embed/remote", imports: []string{"embed"}},
+	{pkg: "embed/embedtest", imports: []string{"embed"}},
+
+	// decode is the side that asks, decode/worker the side that answers in a process of its own: only the
+	// latter links the C libraries' wrappers, and it is started through cmd/dupfind.
+	{pkg: "internal/decode"},
+	{pkg: "internal/decode/worker", imports: []string{
+		"internal/decode", "internal/decode/format", "internal/decode/turbo", "internal/decode/vips", "internal/decode/exif",
+	}},
+	{pkg: "internal/decode/format"}, // what a file is by its bytes; no cgo
+	{pkg: "internal/decode/turbo"},
+	{pkg: "internal/decode/vips"},
+	{pkg: "internal/decode/exif"},
+
+	{pkg: "internal/ingest", imports: []string{"scan", "embed", "store", "internal/decode"}},
+	{pkg: "internal/match"},
+	{pkg: "internal/group"},
+	{pkg: "internal/find", imports: []string{"store", "index", "internal/match", "internal/group", "internal/decode"}},
+	{pkg: "internal/quarantine", imports: []string{"store", "internal/fsx"}},
+	{pkg: "internal/report", imports: []string{"internal/group", "internal/match"}},
+	{pkg: "internal/review", imports: []string{"internal/report", "internal/group", "internal/find", "store", "internal/quarantine", "internal/decode"}},
+	{pkg: "internal/bench", imports: []string{"embed"}},
+	{pkg: "internal/calibrate", imports: []string{"embed", "store", "internal/decode", "index"}},
+	{pkg: "internal/term", stdOnly: true},
+	{pkg: "internal/fsx", stdOnly: true},
+	{pkg: "internal/archtest", stdOnly: true},
+
+	// Programs for the people who build dupfind; nothing imports them.
+	{pkg: "tools/...", imports: []string{"*"}},
+}
+
+// modules lists who may import each third-party module. One wrapper each: when a library must go, one package changes.
+var modules = map[string][]string{
+	"github.com/mattn/go-sqlite3":      {"store"},
+	"github.com/davidbyttow/govips/v2": {"internal/decode/vips"},
+	"github.com/rwcarlsen/goexif":      {"internal/decode/exif"},
+	"github.com/yalue/onnxruntime_go":  {"embed/local"},
+	"github.com/sabhiram/go-gitignore": {"scan"},
+	"github.com/viterin/vek":           {"index/exact"},
+	"github.com/urfave/cli/v2":         {"cmd/dupfind"},
+	"github.com/rogpeppe/go-internal":  {"cmd/dupfind"},
+	"github.com/google/go-cmp":         nil, // tests only
+	"go.uber.org/goleak":               nil, // tests only
+}
+
+// cgoPackages may import "C".
+var cgoPackages = []string{"internal/decode/turbo", "internal/decode/vips", "embed/local"}
+
+// libjpegPackage is the only one that may link libjpeg.
+const libjpegPackage = "internal/decode/turbo"
+
+// forbidden names what only some files may use, tests and tools excepted.
+var forbidden = []struct {
+	pkg     string   // import path
+	names   []string // selectors; a trailing * matches any rest
+	allowed []string // files
+	why     string
+}{
+	{"os", []string{"Exit"}, []string{"cmd/dupfind/main.go"}, "only main ends the process: elsewhere defers would be lost"},
+	{"log", []string{"*"}, nil, "the default logger writes to a place that nobody chose; a *slog.Logger is passed in"},
+	{"log/slog", []string{"Default", "SetDefault", "Debug*", "Info*", "Warn*", "Error*"}, nil, "a *slog.Logger is passed in, never the default one"},
+	{"os", []string{"Stdout"}, []string{"cmd/dupfind/main.go"}, "output goes to an io.Writer"},
+}
+
+// vagueNames tell nothing about what is inside.
+var vagueNames = []string{"utils", "util", "common", "models", "types", "helpers", "misc"}
+
+const maxFileLines = 450
