@@ -1,0 +1,9 @@
+package fsx
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+func isNoAttr(err error) bool { return errors.Is(err, unix.ENOATTR) }
