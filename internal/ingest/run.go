@@ -1,0 +1,248 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dupfind/dupfind/internal/decode"
+	"github.com/dupfind/dupfind/scan"
+	"github.com/dupfind/dupfind/store"
+)
+
+// Run scans the targets and brings the store up to date with them.
+//
+// When ctx ends (the first Ctrl-C), the run takes nothing new on, finishes and
+// saves what is in flight, and returns its summary with Interrupted set and no
+// error. Any other failure stops the run; what was saved stays saved.
+func Run(ctx context.Context, db *store.DB, o Options) (Summary, error) {
+	// Work in flight outlives ctx; only a failure inside the pipeline ends it.
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	r := newRun(db, o, ctx)
+	var err error
+	if r.claims, r.needs, err = newClaims(ctx, db, o.ModelID); err != nil {
+		return Summary{}, err
+	}
+	w := newWriter(r)
+	g, work := errgroup.WithContext(work)
+	g.Go(func() error { defer close(r.settled); return r.stages(work) })
+	g.Go(func() error { return w.run(work) })
+	if err = g.Wait(); err == nil && ctx.Err() == nil {
+		err = r.finish(ctx)
+	}
+	return w.tally.summary(r, ctx.Err() != nil), err
+}
+
+// stages runs what sends to the writer: walking, decoding and embedding.
+func (r *run) stages(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { defer r.queue.close(); return r.walkAll(ctx) })
+	g.Go(func() error { defer close(r.tiles); return r.decodeAll(ctx) })
+	g.Go(func() error { return r.embedAll(ctx) })
+	err := g.Wait()
+	r.model.join()
+	return err
+}
+
+// run is the state that the stages of one Run share.
+type run struct {
+	db   *store.DB
+	o    Options
+	stop context.Context // ends at the first Ctrl-C: take nothing new on
+
+	claims *claims
+	needs  map[int64]bool
+	queue  *queue
+
+	model *lazyModel
+
+	tiles   chan tileOf // decoded, to be embedded
+	settled chan result // to be written
+
+	walked scan.Counts
+	gone   map[int64][]int64 // by root: rows of files that the walk did not meet
+	lost   int               // how many of these were photos, compared or not
+}
+
+// tileOf is a decoded photo on its way to the model.
+type tileOf struct {
+	job   job
+	photo *decode.Photo
+}
+
+// result is one file on its way to the store.
+type result struct {
+	file   store.File
+	how    outcome
+	photo  *decode.Photo // facts of a decoded one; no tile any more
+	vector []float32
+	skip   *decode.SkipError
+	sha    [32]byte // of what was read; zero when nothing was
+}
+
+// outcome is what became of a file.
+type outcome int
+
+const (
+	decoded   outcome = iota // new content, with vector or low detail
+	copied                   // content known or taken on by another file of this run
+	skipped                  // cannot be compared
+	unchanged                // as the store has it; nothing to write
+	linked                   // another name of an inode already counted
+	other                    // not a photo
+	unlisted                 // a folder that could not be read
+)
+
+// tilesWaiting bounds the tiles between decoding and embedding: four batches,
+// about 10 MB, enough that neither side waits for the other's hiccups.
+const tilesWaiting = 64
+
+func newRun(db *store.DB, o Options, stop context.Context) *run {
+	return &run{
+		db: db, o: o, stop: stop, queue: newQueue(), model: newLazyModel(o.OpenEmbedder), gone: map[int64][]int64{},
+		tiles:   make(chan tileOf, tilesWaiting),
+		settled: make(chan result, 2*tilesWaiting),
+	}
+}
+
+// walkAll walks every target in turn and fills the queue.
+func (r *run) walkAll(ctx context.Context) error {
+	links := map[inode]bool{}
+	for _, t := range r.o.Targets {
+		if r.stop.Err() != nil {
+			return nil
+		}
+		if err := r.walk(ctx, t, links); err != nil {
+			if r.stop.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("walk %s: %w", t.Root.Path, err)
+		}
+	}
+	r.o.Progress.Total(0, 0, true)
+	return nil
+}
+
+func (r *run) walk(ctx context.Context, t Target, links map[inode]bool) error {
+	known, err := loadKnown(ctx, r.db, t)
+	if err != nil {
+		return err
+	}
+	p := &planner{target: t, needs: r.needs, verify: r.o.Verify, known: known, links: links}
+	p.out = planOutput{
+		work: func(j job) error {
+			r.o.Progress.Total(1, j.file.SizeBytes, false)
+			r.queue.push(j)
+			return nil
+		},
+		unchanged: func(f store.File) error { return r.settle(ctx, result{file: f, how: unchanged}) },
+		link:      func(f store.File) error { return r.settle(ctx, result{file: f, how: linked}) },
+		other:     func(f store.File) error { return r.settle(ctx, result{file: f, how: other}) },
+		problem: func(f store.File) error {
+			how := skipped
+			if f.State == store.StateFolder {
+				how = unlisted
+			}
+			return r.settle(ctx, result{file: f, how: how})
+		},
+	}
+	walk := r.o.Walk
+	walk.Known = p.sniffed
+	counts, err := scan.Walk(r.stop, t.Root.Path, t.Sub, walk, scan.Visitor{File: p.file, Problem: p.problem})
+	r.walked.Add(counts)
+	if err != nil {
+		return err
+	}
+	ids, photos := p.gone()
+	r.gone[t.Root.ID] = append(r.gone[t.Root.ID], ids...)
+	r.lost += photos
+	return nil
+}
+
+func (r *run) settle(ctx context.Context, res result) error {
+	return send(ctx, r.settled, res)
+}
+
+// finish marks what the walks did not meet, once nothing went wrong.
+func (r *run) finish(ctx context.Context) error {
+	for root, ids := range r.gone {
+		if err := r.db.MarkGone(ctx, root, ids); err != nil {
+			return err
+		}
+	}
+	for _, t := range r.o.Targets {
+		if t.Sub != "" {
+			continue
+		}
+		t.Root.LastScanNS = r.o.Now().UnixNano()
+		if err := r.db.UpdateRoot(ctx, t.Root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeAll runs Options.Workers decoders until the queue is empty.
+func (r *run) decodeAll(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	take, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.stop, cancel)()
+	for range max(1, r.o.Workers) {
+		g.Go(func() error {
+			for {
+				j, n, ok := r.queue.pop(take)
+				if !ok {
+					return ctx.Err()
+				}
+				if err := r.decodeOne(ctx, j, n); err != nil {
+					return err
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+func (r *run) decodeOne(ctx context.Context, j job, number int) error {
+	r.o.Progress.Start(j.path)
+	var sha [32]byte
+	wanted := func(s [32]byte) bool {
+		sha = s
+		if !r.claims.wanted(s, number) {
+			return false
+		}
+		r.model.start(ctx)
+		return true
+	}
+	photo, err := r.o.Decoder.Decode(ctx, decode.Request{Path: j.path, TileSize: r.o.TileSize}, wanted)
+	if skip, ok := errors.AsType[*decode.SkipError](err); ok {
+		return r.settle(ctx, result{file: j.file, how: skipped, skip: skip, sha: sha})
+	}
+	if err != nil {
+		return fmt.Errorf("decode %q: %w", j.path, err)
+	}
+	file := withFacts(j.file, photo.Facts)
+	switch {
+	case photo.Known:
+		return r.settle(ctx, result{file: file, how: copied, sha: photo.SHA256})
+	case photo.LowDetail:
+		photo.Tile = nil
+		return r.settle(ctx, result{file: file, how: decoded, photo: &photo, sha: photo.SHA256})
+	}
+	j.file = file
+	return send(ctx, r.tiles, tileOf{j, &photo})
+}
+
+// send hands v on, unless ctx ends first.
+func send[T any](ctx context.Context, ch chan<- T, v T) error {
+	select {
+	case ch <- v:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
