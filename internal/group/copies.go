@@ -2,53 +2,64 @@ package group
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// onDisk is one inode of a photo with all names it is known by.
-type onDisk struct {
-	File          // the name to show, the best by compareFiles
-	others []File // the other names, sorted by path
+// Copy is one inode of a photo with all names it is known by.
+type Copy struct {
+	File              // the name to show, the best by compareFiles
+	OtherNames []File // hard links, sorted by path
 }
 
 // mustStay says why a copy must not be moved, or "". All its names count: one
 // inode with one name in a managed library stays whole.
-func (c onDisk) mustStay() string {
-	for _, f := range append([]File{c.File}, c.others...) {
-		switch {
-		case f.Managed:
-			return "inside a managed photo library: " + f.Path
-		case f.Protected:
-			return "in a protected folder: " + f.Path
-		case f.Chosen:
-			return "you decided to keep it"
+func (c Copy) mustStay() string {
+	if why := c.File.mustStay(); why != "" {
+		return why
+	}
+	for _, f := range c.OtherNames {
+		if why := f.mustStay(); why != "" {
+			return fmt.Sprintf("%s, by its other name %q", why, f.Path)
 		}
 	}
 	return ""
 }
 
-// copies joins the names of one inode and sorts the copies, the one to keep
-// first.
-func copies(files []File) []onDisk {
+func (f File) mustStay() string {
+	switch {
+	case f.Managed:
+		return "inside a managed photo library"
+	case f.Protected:
+		return "in a protected folder"
+	case f.Chosen:
+		return "you decided to keep it"
+	}
+	return ""
+}
+
+// Copies joins the names of one inode and sorts the copies, the one to keep
+// first. Files without an inode number are a copy each.
+func Copies(files []File) []Copy {
 	type inode struct{ device, inode uint64 }
 	byInode := make(map[inode]int)
-	var out []onDisk
+	var out []Copy
 	sorted := slices.Clone(files)
 	slices.SortFunc(sorted, compareFiles)
 	for _, f := range sorted {
 		key := inode{f.Device, f.Inode}
 		if key != (inode{}) {
 			if at, ok := byInode[key]; ok {
-				out[at].others = append(out[at].others, f)
+				out[at].OtherNames = append(out[at].OtherNames, f)
 				continue
 			}
 			byInode[key] = len(out)
 		}
-		out = append(out, onDisk{File: f})
+		out = append(out, Copy{File: f})
 	}
 	for i := range out {
-		slices.SortFunc(out[i].others, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+		slices.SortFunc(out[i].OtherNames, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	}
 	return out
 }

@@ -115,6 +115,15 @@ func Build(photos []Photo, pairs []Pair, o Options) Result {
 	return r
 }
 
+// Keep is the group with only the members that keep says yes to. ok is false
+// when none is left.
+func (g Group) Keep(keep func(Member) bool) (left Group, ok bool) {
+	left = g
+	left.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m Member) bool { return !keep(m) })
+	left.FreedBytes = freed(left.Members)
+	return left, len(left.Members) > 0
+}
+
 func compareGroups(a, b Group) int {
 	// Members are sorted the surest first.
 	surest := func(g Group) int { return g.Members[0].Certainty }

@@ -12,10 +12,10 @@ import (
 // candidate is a photo with its copies sorted, the one to keep first.
 type candidate struct {
 	*Photo
-	copies []onDisk
+	copies []Copy
 }
 
-func (c *candidate) best() *onDisk { return &c.copies[0] }
+func (c *candidate) best() *Copy { return &c.copies[0] }
 
 func (c *candidate) pixels() int64 { return int64(c.Width) * int64(c.Height) }
 
@@ -70,7 +70,7 @@ func Best(photos []Photo) int {
 		if len(photos[i].Files) == 0 {
 			continue
 		}
-		c := &candidate{Photo: &photos[i], copies: copies(photos[i].Files)}
+		c := &candidate{Photo: &photos[i], copies: Copies(photos[i].Files)}
 		if kept == nil || compareCandidates(c, kept) < 0 {
 			best, kept = i, c
 		}

@@ -35,7 +35,7 @@ func newStars(photos []Photo, pairs []Pair, o Options) *stars {
 	s := &stars{o: o}
 	for i := range photos {
 		if len(photos[i].Files) > 0 {
-			s.ranked = append(s.ranked, &candidate{Photo: &photos[i], copies: copies(photos[i].Files)})
+			s.ranked = append(s.ranked, &candidate{Photo: &photos[i], copies: Copies(photos[i].Files)})
 		}
 	}
 	slices.SortFunc(s.ranked, compareCandidates)
@@ -247,7 +247,7 @@ func (c *candidate) member(n int) Member {
 	d := c.copies[n]
 	why := d.mustStay()
 	return Member{
-		PhotoID: c.ID, File: d.File, OtherNames: d.others,
+		PhotoID: c.ID, File: d.File, OtherNames: d.OtherNames,
 		Lacks: []string{}, Movable: why == "", Why: why,
 	}
 }
