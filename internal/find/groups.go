@@ -8,6 +8,19 @@ import (
 	"github.com/dupfind/dupfind/store"
 )
 
+// copyCertainty is that of the vaguest kind of copies such that it and all
+// surer kinds are wanted.
+func (o *Options) copyCertainty() int {
+	c := match.Identical.Certainty() + 1
+	for _, k := range match.CopyKinds() {
+		if !o.wants(k) {
+			break
+		}
+		c = k.Certainty()
+	}
+	return c
+}
+
 // Groups finds the groups of copies at a threshold.
 func Groups(ctx context.Context, db *store.DB, o Options) (Result, error) {
 	l, err := load(ctx, db, &o)
@@ -20,7 +33,7 @@ func Groups(ctx context.Context, db *store.DB, o Options) (Result, error) {
 	}
 	built := group.Build(l.forGroups(), forGroups(pairs), group.Options{
 		Identical: string(match.Identical), IdenticalCertainty: match.Identical.Certainty(),
-		CopyCertainty: match.Resized.Certainty(),
+		CopyCertainty: o.copyCertainty(),
 	})
 	r := Result{
 		Outside: built.Outside, Contents: make(map[int64]store.Content),

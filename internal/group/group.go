@@ -54,7 +54,9 @@ type Options struct {
 	// IdenticalCertainty is its certainty, above that of all pairs given.
 	IdenticalCertainty int
 	// CopyCertainty: pairs at least this sure are copies. Stars of copies grow
-	// together; vaguer pairs only add photos that no surer group has.
+	// together; vaguer pairs only add photos that no surer group has. When not
+	// all kinds of copies will be acted on, it must be above those left out: a
+	// copy would else be a vaguer one of the better keeper, and not acted on.
 	CopyCertainty int
 }
 
