@@ -9,8 +9,9 @@ import (
 
 // Copy is one inode of a photo with all names it is known by.
 type Copy struct {
-	File              // the name to show, the best by compareFiles
+	File              // the name to show, the best by compareCopies
 	OtherNames []File // hard links, sorted by path
+	clean      bool   // cleanName(Path): dear, and compared often
 }
 
 // mustStay says why a copy must not be moved, or "". All its names count: one
@@ -44,19 +45,22 @@ func (f File) mustStay() string {
 func Copies(files []File) []Copy {
 	type inode struct{ device, inode uint64 }
 	byInode := make(map[inode]int)
+	sorted := make([]Copy, len(files))
+	for i, f := range files {
+		sorted[i] = Copy{File: f, clean: cleanName(f.Path)}
+	}
+	slices.SortFunc(sorted, compareCopies)
 	var out []Copy
-	sorted := slices.Clone(files)
-	slices.SortFunc(sorted, compareFiles)
-	for _, f := range sorted {
-		key := inode{f.Device, f.Inode}
+	for _, c := range sorted {
+		key := inode{c.Device, c.Inode}
 		if key != (inode{}) {
 			if at, ok := byInode[key]; ok {
-				out[at].OtherNames = append(out[at].OtherNames, f)
+				out[at].OtherNames = append(out[at].OtherNames, c.File)
 				continue
 			}
 			byInode[key] = len(out)
 		}
-		out = append(out, Copy{File: f})
+		out = append(out, c)
 	}
 	for i := range out {
 		slices.SortFunc(out[i].OtherNames, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
@@ -64,15 +68,16 @@ func Copies(files []File) []Copy {
 	return out
 }
 
-// compareFiles orders names of one content, the one to keep first: a decision,
+// compareCopies orders names of one content, the one to keep first: a decision,
 // a protected folder, a managed library (nothing is moved out of it, so the
 // others can be), the oldest, the shortest clean name.
-func compareFiles(a, b File) int {
+func compareCopies(a, b Copy) int {
 	return cmp.Or(
 		yesFirst(a.Chosen, b.Chosen),
 		yesFirst(a.Protected, b.Protected),
 		yesFirst(a.Managed, b.Managed),
 		cmp.Compare(a.MtimeNS, b.MtimeNS),
+		yesFirst(a.clean, b.clean),
 		compareNames(a.Path, b.Path),
 	)
 }

@@ -44,6 +44,7 @@ var rules = []rule{
 	{func(a, b *candidate) int { return cmp.Compare(b.SizeBytes, a.SizeBytes) }, moreBytes},
 	{func(a, b *candidate) int { return yesFirst(a.best().Managed, b.best().Managed) }, fixed("inside a managed photo library")},
 	{func(a, b *candidate) int { return cmp.Compare(a.best().MtimeNS, b.best().MtimeNS) }, func(k, o *candidate) string { return older(k.best().File, o.best().File) }},
+	{func(a, b *candidate) int { return yesFirst(a.best().clean, b.best().clean) }, func(k, o *candidate) string { return nicerName(k.best().File, o.best().File) }},
 	{func(a, b *candidate) int { return compareNames(a.best().Path, b.best().Path) }, func(k, o *candidate) string { return nicerName(k.best().File, o.best().File) }},
 }
 
@@ -173,11 +174,9 @@ func older(k, o File) string {
 	return "older by less than a second"
 }
 
-// compareNames puts clean names before those that copying made, then short
-// ones, then shallow folders, then by bytes.
+// compareNames puts short names first, then short paths, then goes by bytes.
 func compareNames(a, b string) int {
 	return cmp.Or(
-		yesFirst(cleanName(a), cleanName(b)),
 		cmp.Compare(len(path.Base(a)), len(path.Base(b))),
 		cmp.Compare(len(a), len(b)),
 		strings.Compare(a, b),
