@@ -1,0 +1,125 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dupfind/dupfind/internal/term"
+)
+
+// summary writes the numbers, and what to do next.
+func (t *table) summary() {
+	d, n, sum := t.d, t.d.Numbers, t.d.Totals()
+	if sum.Groups == 0 {
+		t.text(fmt.Sprintf("No copies found among %s.", term.Number(n.Photos, "photo")))
+	} else {
+		kinds := make([]string, len(sum.Kinds))
+		for i, k := range sum.Kinds {
+			kinds[i] = term.Count(k.Members) + " " + string(k.Kind)
+		}
+		t.text(t.o.Paint.Bold(fmt.Sprintf("%s, %s", term.Number(sum.Groups, "group"), term.Number(sum.Members, "file besides the keepers", "files besides the keepers"))) +
+			": " + strings.Join(kinds, ", ") + ".")
+		t.moves(sum)
+	}
+	if n.Compared > 0 {
+		t.compared()
+	}
+	t.leftOut()
+	for _, x := range d.Unconfirmed {
+		t.text("Not confirmed: " + term.Escape(x.Path) + ": " + term.Escape(x.Reason) + ".")
+	}
+	for _, r := range d.Roots {
+		if !r.Here {
+			t.text("Not here, so what it holds is shown as it was last seen: " + term.Escape(r.Path))
+		}
+	}
+	for _, note := range d.Notes {
+		t.text(t.o.Paint.Yellow(note))
+	}
+	if len(d.Next) > 0 {
+		t.line("")
+		t.line("Next:")
+		for _, c := range d.Next {
+			t.line("  %s", c)
+		}
+	}
+}
+
+func (t *table) moves(sum Totals) {
+	d := t.d
+	switch {
+	case sum.Moves == 0:
+		t.text(fmt.Sprintf("Quarantine would move none of them: it moves the kinds %s unless told otherwise.", kindList(d.QuarantineKinds)))
+	default:
+		t.text(fmt.Sprintf("Quarantine would move %s (%q above), which frees %s: the kinds %s unless told otherwise.",
+			term.Number(sum.Moves, "file"), "copy", term.Bytes(sum.MovesBytes), kindList(d.QuarantineKinds)))
+	}
+	if sum.RemovedBefore > 0 {
+		t.text(fmt.Sprintf("%s removed before and came back.", was(sum.RemovedBefore, "file")))
+	}
+}
+
+// compared says by what the photos were compared and how far it can be
+// trusted: both numbers, that of chance and that of pixels.
+func (t *table) compared() {
+	d, n := t.d, t.d.Numbers
+	how := ""
+	if !d.Engine.Exact && d.Engine.Name != "" {
+		how = ", by an approximate search"
+	}
+	t.text(fmt.Sprintf("Compared %s by %s at similarity %s (cosine %s)%s: %s, of which chance alone gives %s; pixels confirmed %s.",
+		term.Number(n.Compared, "photo"), term.Escape(d.Model.Name), trim(d.Threshold), trim(d.ThresholdCosine), how,
+		term.Number(n.Proposals, "pair"), expected(n.ExpectedFalse), term.Count(n.Confirmed)))
+	if d.Model.Remark != "" {
+		t.text(t.o.Paint.Yellow(term.Escape(d.Model.Name) + ": " + d.Model.Remark + "."))
+	}
+}
+
+func (t *table) leftOut() {
+	n := t.d.Numbers
+	if n.NoVector > 0 {
+		t.text(fmt.Sprintf("%s no vector under this model and %s compared by pixels alone: scan again to change that.",
+			has(n.NoVector, "photo"), plural(n.NoVector, "was", "were")))
+	}
+	if n.LowDetail > 0 {
+		t.text(fmt.Sprintf("%s hardly any detail and %s compared by pixels alone.", has(n.LowDetail, "photo"), plural(n.LowDetail, "was", "were")))
+	}
+	if n.Skipped > 0 {
+		t.text(fmt.Sprintf("%s not be compared: see dupfind skipped.", term.Number(n.Skipped, "file")+" could"))
+	}
+	if n.TooSmall > 0 {
+		t.text(fmt.Sprintf("%s smaller than %s and left out.", was(n.TooSmall, "photo"), term.Bytes(t.d.MinSizeBytes)))
+	}
+	if n.Outside > 0 {
+		t.text(fmt.Sprintf("%s like a photo that is in another group, and in none themselves: see --format pairs.", number(n.Outside, "photo", "is", "are")))
+	}
+}
+
+func (t *table) text(s string) {
+	for _, l := range fold(s, t.o.Width) {
+		t.line("%s", l)
+	}
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+func number(n int, noun, one, many string) string {
+	return term.Number(n, noun) + " " + plural(n, one, many)
+}
+
+func was(n int, noun string) string { return number(n, noun, "was", "were") }
+func has(n int, noun string) string { return number(n, noun, "has", "have") }
+
+func trim(f float64) string {
+	s := fmt.Sprintf("%.4f", f)
+	s = strings.TrimRight(s, "0")
+	if strings.HasSuffix(s, ".") {
+		s += "0"
+	}
+	return s
+}
