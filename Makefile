@@ -6,6 +6,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 FUZZTIME ?= 30s
 PHOTOS   ?=
 export BENCH_DATA ?= ../shared
+export PYTHONDONTWRITEBYTECODE := 1
 
 # Homebrew keeps jpeg-turbo's pkg-config file out of the common folder.
 ifeq ($(shell uname -s),Darwin)

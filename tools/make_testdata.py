@@ -21,9 +21,9 @@ import shutil
 import struct
 import zipfile
 
-from PIL import Image, ImageDraw, ImageEnhance
 import pillow_heif
 import pillow_jxl  # noqa: F401  (registers the JPEG XL encoder)
+from PIL import Image, ImageDraw, ImageEnhance
 
 pillow_heif.register_heif_opener()
 
@@ -153,7 +153,7 @@ def edits(lib, made):
     lib.put("phone/retina-small-gps.jpg", encode(shrink(retina, 320), exif=exif(gps=True)), "2020/retina.jpg", "resized")
     box = (45, 30, 405, 270)  # 80 % of each side
     lib.put("phone/chelsea-crop.jpg", encode(chelsea.crop(box)), "2019/chelsea.jpg", "edited")
-    warm = Image.merge("RGB", [band.point(lambda v, k=k: min(255, round(v * k))) for band, k in zip(chelsea.split(), (1.08, 1.0, 0.9))])
+    warm = Image.merge("RGB", [band.point(lambda v, k=k: min(255, round(v * k))) for band, k in zip(chelsea.split(), (1.08, 1.0, 0.9), strict=True)])
     lib.put("phone/chelsea-warm.jpg", encode(ImageEnhance.Contrast(warm).enhance(1.15)), "2019/chelsea.jpg", "edited")
     lib.put("phone/rocket-screenshot.png", encode(screenshot(rocket), "PNG", optimize=True), "2020/rocket.jpg", "edited")
     small = shrink(rocket, 400)
