@@ -42,7 +42,7 @@ type Facts struct {
 // Exif is the part of a photo's EXIF data that the program uses. Strings are valid UTF-8 without control characters,
 // numbers are finite; what the photo does not say, or says wrongly, is the zero value.
 type Exif struct {
-	Present bool // there is an EXIF block that could be read
+	Present bool // any of what follows is known
 	Make    string
 	Model   string
 	Lens    string

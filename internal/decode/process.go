@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -29,7 +30,7 @@ const killGrace = 5 * time.Second
 type process struct {
 	cmd    *exec.Cmd
 	kill   context.CancelFunc
-	in     *os.File
+	in     io.WriteCloser
 	out    *os.File
 	r      *bufio.Reader
 	errs   *lineLog

@@ -105,7 +105,7 @@ func (p *process) exchange(job Job, wanted func([32]byte) bool, opened func(size
 		return answer{}, fmt.Errorf("send job: %w", err)
 	}
 	var h Hashed
-	var haveHash bool
+	var haveSize, haveHash bool
 	for {
 		f, err := ReadFrame(p.r, maxAnswerFrame)
 		if err != nil {
@@ -117,9 +117,11 @@ func (p *process) exchange(job Job, wanted func([32]byte) bool, opened func(size
 			if err := f.as(FrameOpened, &o); err != nil {
 				return answer{}, err
 			}
-			if o.SizeBytes < 0 || o.SizeBytes > job.MaxFileBytes || haveHash {
+			// Once only: each time the deadline starts anew.
+			if o.SizeBytes < 0 || o.SizeBytes > job.MaxFileBytes || haveSize || haveHash {
 				return answer{}, fmt.Errorf("%w: opened with size %d", ErrFrame, o.SizeBytes)
 			}
+			haveSize = true
 			opened(o.SizeBytes)
 		case FrameHashed:
 			if err := errors.Join(f.as(FrameHashed, &h), h.validate()); err != nil {

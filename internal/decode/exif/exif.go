@@ -31,10 +31,10 @@ func Parse(blocks ...[]byte) Facts {
 	f := Facts{Orientation: 1}
 	for _, b := range blocks {
 		if x := read(b); x != nil {
-			f.Present = true
 			f.fill(tags{x})
 		}
 	}
+	f.Present = f.Exif != (decode.Exif{})
 	return f
 }
 
@@ -44,6 +44,7 @@ func (f *Facts) ParseGPS(block []byte) {
 		names := map[uint16]exif.FieldName{1: exif.GPSLatitudeRef, 2: exif.GPSLatitude, 3: exif.GPSLongitudeRef, 4: exif.GPSLongitude}
 		x.LoadTags(x.Tiff.Dirs[0], names, false)
 		f.position(tags{x})
+		f.Present = f.Present || f.HasGPS
 	}
 }
 

@@ -5,26 +5,45 @@ import (
 	"encoding/binary"
 )
 
-// EXIFBlocks are the parts of a raw file that hold EXIF in TIFF's layout: the file itself, or the blocks inside its
-// maker's own container.
+// EXIFBlocks are the parts of a raw file that hold EXIF in TIFF's layout, the best one first: the file itself, or the
+// blocks inside its maker's own container, and the block of a JPEG within it.
 func EXIFBlocks(data []byte) [][]byte {
+	var out [][]byte
 	switch Detect(data) {
 	case TIFF, CR2, ORF, RW2:
-		return [][]byte{data}
+		out = append(out, data)
 	case MRW:
 		if b := mrwBlock(data); b != nil {
-			return [][]byte{b}
+			out = append(out, b)
 		}
 	case CR3:
-		var out [][]byte
 		for _, name := range []string{"CMT1", "CMT2"} {
 			if b := cr3Box(data, name); b != nil {
 				out = append(out, b)
 			}
 		}
-		return out
 	}
-	return nil
+	if b := previewBlock(data); b != nil {
+		out = append(out, b)
+	}
+	return out
+}
+
+// previewBlock is the EXIF segment of the first JPEG that has one; in Fuji's and Sigma's files it is all there is.
+func previewBlock(data []byte) []byte {
+	head := data[:min(len(data), 1<<20)]
+	for from := 0; ; {
+		i := bytes.Index(head[from:], []byte("\xff\xd8\xff\xe1"))
+		if i < 0 {
+			return nil
+		}
+		i += from + 4
+		if i+8 <= len(data) && string(data[i+2:i+8]) == "Exif\x00\x00" {
+			n := int(data[i])<<8 | int(data[i+1])
+			return data[i+2 : min(i+max(n, 8), len(data))]
+		}
+		from = i
+	}
 }
 
 // GPSBlock is a block whose first directory is the GPS one, where a raw file has it apart.

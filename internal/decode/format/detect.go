@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // Kind is a kind of file: a photo's format, or Unknown, or one of those that are known not to be decodable.
@@ -170,11 +171,16 @@ var others = []struct {
 }
 
 // Describe says what a file is that Detect does not know, as far as it can be told: text completes "the file is ...",
-// picture says whether it is a picture after all, of a kind that cannot be decoded.
+// picture says whether it is a picture after all, of a kind that cannot be decoded or with too little left of it.
 func Describe(head []byte) (text string, picture bool) {
 	for _, o := range others {
 		if len(head) >= o.offset+len(o.magic) && bytes.EqualFold(head[o.offset:o.offset+len(o.magic)], []byte(o.magic)) {
 			return o.text, o.photo
+		}
+	}
+	for _, m := range magics {
+		if len(head) < len(m.magic) && strings.HasPrefix(m.magic, string(head)) {
+			return "cut off within its first bytes", true
 		}
 	}
 	if allZero(head) {
@@ -196,6 +202,12 @@ func allZero(b []byte) bool {
 }
 
 func isText(b []byte) bool {
+	for cut := 0; !utf8.Valid(b); cut++ { // the head may end within a character
+		if cut == utf8.UTFMax || len(b) == 0 {
+			return false
+		}
+		b = b[:len(b)-1]
+	}
 	for _, c := range b {
 		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' {
 			return false

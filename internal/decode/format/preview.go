@@ -13,8 +13,8 @@ type Preview struct {
 }
 
 const (
-	// minPreviewSide is the smallest preview that says anything about a photo.
-	minPreviewSide = 16
+	// MinPreviewSide is the smallest side of a preview that says anything about a photo.
+	MinPreviewSide = 16
 	maxCandidates  = 20_000 // starts of JPEG data looked at in one file
 	maxPreviews    = 64
 	maxSegments    = 400 // before the first scan of one JPEG
@@ -38,7 +38,7 @@ func Previews(data []byte) []Preview {
 			i = end
 			continue
 		}
-		if h, ok := parseJPEGHead(data[i:]); ok && h.Width >= minPreviewSide && h.Height >= minPreviewSide {
+		if h, ok := parseJPEGHead(data[i:]); ok {
 			found = append(found, Preview{Offset: i, Width: h.Width, Height: h.Height})
 		}
 		i += 2
@@ -65,6 +65,15 @@ func FindJPEG(data []byte) (offset int, ok bool) {
 }
 
 type jpegHead struct{ Width, Height int }
+
+// JPEGSize is the size that a JPEG declares; zero where it declares none.
+func JPEGSize(data []byte) (width, height int) {
+	if len(data) < 2 {
+		return 0, 0
+	}
+	h, _ := parseJPEGHead(data)
+	return h.Width, h.Height
+}
 
 // parseJPEGHead walks the markers from SOI to the first scan. It accepts what libjpeg-turbo decodes: baseline, extended
 // or progressive, 8 bits, one, three or four components.

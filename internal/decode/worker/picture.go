@@ -98,8 +98,14 @@ func (p picture) jpegData() []byte {
 // jpeg decodes JPEG data.
 func (p picture) jpeg(data []byte) (*pixels, error) {
 	img, err := turbo.Decode(data, turbo.Options{TileSize: decode.TileSize, MinScaleTiles: minScaleTiles, MaxPixels: p.maxPixels})
-	if te, ok := errors.AsType[*turbo.Error](err); ok && te.Kind == turbo.KindCMYK {
-		return p.other("jpeg", data)
+	if te, ok := errors.AsType[*turbo.Error](err); ok {
+		switch te.Kind {
+		case turbo.KindCMYK:
+			return p.other("jpeg", data)
+		case turbo.KindTooLarge:
+			w, h := format.JPEGSize(data)
+			return nil, skipf(decode.TooLarge, "it declares %d x %d pixels, the limit is %d million", w, h, p.maxPixels/1_000_000)
+		}
 	}
 	if err != nil {
 		return nil, skipOf(err)

@@ -17,6 +17,9 @@ func (p picture) raw(kind format.Kind) (*pixels, error) {
 	if len(previews) == 0 {
 		return nil, skipf(decode.NoPreview, "no JPEG inside the %s file", kind)
 	}
+	if big := previews[0]; big.Width < format.MinPreviewSide || big.Height < format.MinPreviewSide {
+		return nil, skipf(decode.NoPreview, "the largest JPEG inside the %s file has %d x %d pixels", kind, big.Width, big.Height)
+	}
 	var first error
 	for _, pv := range previews[:min(len(previews), previewTries)] {
 		x, err := p.jpeg(p.data[pv.Offset:])

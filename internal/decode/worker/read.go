@@ -111,6 +111,9 @@ func kindOf(head []byte) (format.Kind, error) {
 		return kind, nil
 	}
 	text, isPicture := format.Describe(head)
+	if isPicture && len(head) < 16 {
+		return kind, skipf(decode.Truncated, "it is %s", text)
+	}
 	if isPicture {
 		return kind, skipf(decode.Unsupported, "it is %s", text)
 	}
