@@ -120,25 +120,43 @@ func (d *DB) CreateRun(ctx context.Context, r Run, moves []Move) (id int64, err 
 // gone by this run; restored, or failed after all, it is present again, with the
 // facts it had: the next scan looks at it anew if they changed.
 func (d *DB) SetMove(ctx context.Context, runID int64, seq int, state MoveState, detail string) error {
+	return d.SetMoves(ctx, runID, []int{seq}, state, detail)
+}
+
+// SetMoves is SetMove for several photos of a run at once, all or none: what an
+// interrupted run leaves may be thousands, and each transaction is a sync.
+func (d *DB) SetMoves(ctx context.Context, runID int64, seqs []int, state MoveState, detail string) error {
+	if len(seqs) == 0 {
+		return nil
+	}
 	now := d.now().UnixNano()
-	return d.writeSynced(ctx, fmt.Sprintf("record move %d of run %d", seq, runID), func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE moves SET state = ?, detail = ?, changed_ns = ? WHERE run_id = ? AND seq = ?`,
-			string(state), detail, now, runID, seq)
-		if err != nil {
-			return err
+	return d.writeSynced(ctx, fmt.Sprintf("record %d moves of run %d", len(seqs), runID), func(tx *sql.Tx) error {
+		for _, seq := range seqs {
+			if err := setMove(ctx, tx, runID, seq, state, detail, now); err != nil {
+				return fmt.Errorf("move %d: %w", seq, err)
+			}
 		}
-		if err := affectedOne(res, "such move"); err != nil {
-			return err
-		}
-		const row = ` WHERE (root_id, path) = (SELECT root_id, rel FROM moves WHERE run_id = ?1 AND seq = ?2)`
-		switch state {
-		case MoveMoved:
-			_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = ?3, removed_run = ?1`+row, runID, seq, now)
-		case MoveRestored, MoveFailed:
-			_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = 0, removed_run = NULL`+row+` AND removed_run = ?1`, runID, seq)
-		}
-		return err
+		return nil
 	})
+}
+
+func setMove(ctx context.Context, tx *sql.Tx, runID int64, seq int, state MoveState, detail string, now int64) error {
+	res, err := tx.ExecContext(ctx, `UPDATE moves SET state = ?, detail = ?, changed_ns = ? WHERE run_id = ? AND seq = ?`,
+		string(state), detail, now, runID, seq)
+	if err != nil {
+		return err
+	}
+	if err := affectedOne(res, "such move"); err != nil {
+		return err
+	}
+	const row = ` WHERE (root_id, path) = (SELECT root_id, rel FROM moves WHERE run_id = ?1 AND seq = ?2)`
+	switch state {
+	case MoveMoved:
+		_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = ?3, removed_run = ?1`+row, runID, seq, now)
+	case MoveRestored, MoveFailed:
+		_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = 0, removed_run = NULL`+row+` AND removed_run = ?1`, runID, seq)
+	}
+	return err
 }
 
 // SetRun records how far a run has come.
