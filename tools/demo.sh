@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 photos=${1:-}
+# shellcheck disable=SC2088  # the tilde is meant
 case "$photos" in '~') photos=$HOME ;; '~/'*) photos=$HOME/${photos#'~/'} ;; esac # make leaves it as typed
 
 db=()
