@@ -123,16 +123,13 @@ func (d *DB) SetMove(ctx context.Context, runID int64, seq int, state MoveState,
 	return d.SetMoves(ctx, runID, []int{seq}, state, detail)
 }
 
-// SetMoves is SetMove for several photos of a run at once, all or none: what an
-// interrupted run leaves may be thousands, and each transaction is a sync.
+// SetMoves is SetMove for several photos of a run that met the same end, in one
+// transaction.
 func (d *DB) SetMoves(ctx context.Context, runID int64, seqs []int, state MoveState, detail string) error {
-	if len(seqs) == 0 {
-		return nil
-	}
 	now := d.now().UnixNano()
 	return d.writeSynced(ctx, fmt.Sprintf("record %d moves of run %d", len(seqs), runID), func(tx *sql.Tx) error {
 		for _, seq := range seqs {
-			if err := setMove(ctx, tx, runID, seq, state, detail, now); err != nil {
+			if err := setMove(ctx, tx, Move{RunID: runID, Seq: seq, State: state, Detail: detail, ChangedNS: now}); err != nil {
 				return fmt.Errorf("move %d: %w", seq, err)
 			}
 		}
@@ -140,9 +137,9 @@ func (d *DB) SetMoves(ctx context.Context, runID int64, seqs []int, state MoveSt
 	})
 }
 
-func setMove(ctx context.Context, tx *sql.Tx, runID int64, seq int, state MoveState, detail string, now int64) error {
+func setMove(ctx context.Context, tx *sql.Tx, m Move) error {
 	res, err := tx.ExecContext(ctx, `UPDATE moves SET state = ?, detail = ?, changed_ns = ? WHERE run_id = ? AND seq = ?`,
-		string(state), detail, now, runID, seq)
+		string(m.State), m.Detail, m.ChangedNS, m.RunID, m.Seq)
 	if err != nil {
 		return err
 	}
@@ -150,11 +147,11 @@ func setMove(ctx context.Context, tx *sql.Tx, runID int64, seq int, state MoveSt
 		return err
 	}
 	const row = ` WHERE (root_id, path) = (SELECT root_id, rel FROM moves WHERE run_id = ?1 AND seq = ?2)`
-	switch state {
+	switch m.State {
 	case MoveMoved:
-		_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = ?3, removed_run = ?1`+row, runID, seq, now)
+		_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = ?3, removed_run = ?1`+row, m.RunID, m.Seq, m.ChangedNS)
 	case MoveRestored, MoveFailed:
-		_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = 0, removed_run = NULL`+row+` AND removed_run = ?1`, runID, seq)
+		_, err = tx.ExecContext(ctx, `UPDATE files SET gone_ns = 0, removed_run = NULL`+row+` AND removed_run = ?1`, m.RunID, m.Seq)
 	}
 	return err
 }

@@ -45,6 +45,12 @@ func Lock(dbPath, command string) (*LibraryLock, error) {
 	if err := os.MkdirAll(filepath.Dir(abs), 0o700); err != nil {
 		return nil, wrap(op, err)
 	}
+	// flock on a network filesystem may hang, or lock nothing.
+	if name, err := networkFSOf(filepath.Dir(abs)); err != nil {
+		return nil, wrap(op, err)
+	} else if name != "" {
+		return nil, wrap(op, &NetworkFSError{Path: abs, FSType: name})
+	}
 	f, err := os.OpenFile(abs+".lock", os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, wrap(op, err)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 )
 
 // Pair is two contents that a search found, A < B.
@@ -39,17 +41,8 @@ func (d *DB) PutPairs(ctx context.Context, modelID int64, engine string, floor f
 		if err != nil {
 			return err
 		}
-		insert, err := tx.PrepareContext(ctx, `INSERT INTO pairs (a, b, search_id, cosine) VALUES (?, ?, ?, ?)
-			ON CONFLICT (a, b, search_id) DO UPDATE SET cosine = excluded.cosine`)
-		if err != nil {
+		if err := insertPairs(ctx, tx, id, pairs); err != nil {
 			return err
-		}
-		// The transaction closes it too.
-		defer func() { _ = insert.Close() }()
-		for _, p := range pairs {
-			if _, err := insert.ExecContext(ctx, p.A, p.B, id, p.Cosine); err != nil {
-				return fmt.Errorf("pair %d, %d: %w", p.A, p.B, err)
-			}
 		}
 		for chunk := range idChunks(searched) {
 			_, err := tx.ExecContext(ctx, `INSERT INTO searched (embedding_id, search_id)
@@ -61,6 +54,28 @@ func (d *DB) PutPairs(ctx context.Context, modelID int64, engine string, floor f
 		}
 		return nil
 	})
+}
+
+// insertPairs takes 100 rows per statement: the calls cost more than the rows.
+func insertPairs(ctx context.Context, tx *sql.Tx, searchID int64, pairs []Pair) error {
+	const (
+		head = `INSERT INTO pairs (search_id, a, b, cosine) VALUES `
+		row  = `(?, ?, ?, ?)`
+		tail = ` ON CONFLICT (a, b, search_id) DO UPDATE SET cosine = excluded.cosine`
+		rows = 100
+	)
+	args := make([]any, 0, 4*rows)
+	for chunk := range slices.Chunk(pairs, rows) {
+		args = args[:0]
+		for _, p := range chunk {
+			args = append(args, searchID, p.A, p.B, p.Cosine)
+		}
+		query := head + strings.Repeat(row+", ", len(chunk)-1) + row + tail
+		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+			return fmt.Errorf("pairs from %d, %d on: %w", chunk[0].A, chunk[0].B, err)
+		}
+	}
+	return nil
 }
 
 // beginSearch returns the id of the search, making it if it is new.

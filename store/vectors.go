@@ -41,7 +41,10 @@ func DecodeVector(b []byte, dim int) ([]float32, error) {
 	for i := range v {
 		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
 	}
-	return v, checkNorm(v)
+	if err := checkNorm(v); err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // checkNorm needs no look at each number: one that is not finite makes the sum
@@ -90,7 +93,7 @@ func vectors(ctx context.Context, q querier, modelID int64, engine string) iter.
 			return nil
 		}, vectorsSQL, modelID, engine) {
 			if err == nil && damaged != nil {
-				v.V, err = nil, &DamagedVectorError{ContentID: v.ContentID, ModelID: modelID, Err: damaged}
+				err = &DamagedVectorError{ContentID: v.ContentID, ModelID: modelID, Err: damaged}
 			}
 			if !yield(v, err) {
 				return
