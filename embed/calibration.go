@@ -71,7 +71,8 @@ func (c Calibration) Similarity(cos float64) float64 {
 	a, b := k[i-1], k[i]
 	t := (cos - a.Cosine) / (b.Cosine - a.Cosine)
 	// The conversion keeps the compiler from fusing the two steps on chips that can: one cosine, one similarity.
-	return min(a.Similarity+float64(t*(b.Similarity-a.Similarity)), b.Similarity)
+	// Below a knot's cosine lies below its similarity, whatever the rounding, so that Cosine gives the knots back.
+	return min(a.Similarity+float64(t*(b.Similarity-a.Similarity)), math.Nextafter(b.Similarity, 0))
 }
 
 // Cosine maps a similarity back: the least cosine whose similarity is at least sim, so that filtering by one or by

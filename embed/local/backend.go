@@ -22,64 +22,98 @@ type Backend struct {
 	slots    chan *slot // the free ones; a run holds one, so that at most cap(slots) run at once
 	batch    int        // most tiles in one run
 
-	mu      sync.RWMutex // held for reading by each Embed, for writing by Close
-	closed  bool
-	closing error
+	mu     sync.RWMutex // held for reading by each Embed, for writing by Close
+	closed bool
 }
 
 var _ embed.Backend = (*Backend)(nil)
 
-// batchTiles is how many tiles one run takes at most. Measured, see the package's benchmark: larger batches are not
-// faster, and they cost memory and delay the answer to a cancelled context.
-const batchTiles = 8
+// defaultTuning is one run per core, each on one thread. That is as fast as one run on all cores where nothing else
+// runs, and faster beside other work, because no thread waits for another that is not running. Batches over 8 bring
+// no speed and take memory; the pattern brings nothing; without the arena the peak is higher, not lower.
+// BenchmarkEmbed measures it.
+func defaultTuning() tuning {
+	return tuning{intraThreads: 1, batch: 8, arena: true, exactInt8: needsExactInt8()}
+}
 
 // Open loads the library, unless this process has it already, and the model, which it holds against the manifest:
-// digest, names, types and shapes. It takes about 0.3 s of one core, so call it beside other work.
+// digest, names, types and shapes. It takes some 0.1 s, most of it of one core, so call it beside other work.
 func Open(ctx context.Context, o Options) (*Backend, error) {
+	return openTuned(ctx, o, defaultTuning())
+}
+
+func openTuned(ctx context.Context, o Options, tn tuning) (*Backend, error) {
 	if err := o.Manifest.Validate(); err != nil {
 		return nil, fmt.Errorf("open model %s: manifest: %w", o.ModelPath, err)
 	}
 	var digest string
+	var s *session
 	var g errgroup.Group
 	g.Go(func() (err error) {
 		digest, err = fileDigest(ctx, o.ModelPath)
 		return err
 	})
-	s, err := openSession(o)
-	if errDigest := g.Wait(); errDigest != nil || err != nil {
-		if s != nil {
-			_ = s.close() // it was never used; the reason below is what matters
-		}
-		return nil, errors.Join(errDigest, err)
+	g.Go(func() (err error) {
+		s, err = openSession(o, tn)
+		return err
+	})
+	err := g.Wait()
+	if err == nil {
+		err = context.Cause(ctx)
 	}
-	b := &Backend{manifest: o.Manifest, session: s, batch: batchTiles}
-	if err := b.check(ctx, o, digest); err != nil {
-		_ = b.Close() // likewise
-		return nil, err
+	if err == nil {
+		var b *Backend
+		if b, err = newBackend(o, tn, s, digest); err == nil {
+			return b, nil
+		}
+	}
+	if s != nil {
+		_ = s.close() // it was never used; err is what matters
+	}
+	return nil, err
+}
+
+// newBackend holds a loaded model against its manifest and makes it ready to run.
+func newBackend(o Options, tn tuning, s *session, digest string) (*Backend, error) {
+	m := o.Manifest
+	if m.Digest != "" && m.Digest != digest {
+		return nil, &DigestError{Model: o.ModelPath, Got: digest, Want: m.Digest}
+	}
+	m.Digest = digest
+	b := &Backend{manifest: m, session: s, batch: tn.batch}
+	known := sameUse(m, embed.SSCD())
+	if !known {
+		fixed, err := checkModel(o.ModelPath, m)
+		if err != nil {
+			return nil, fmt.Errorf("open model %s: %w", o.ModelPath, err)
+		}
+		if fixed {
+			b.batch = 1
+		}
+	}
+	b.slots = make(chan *slot, cmp.Or(tn.runs, threads(o)))
+	for range cap(b.slots) {
+		b.slots <- newSlot(m, b.batch)
+	}
+	if !known {
+		if err := b.probe(); err != nil {
+			return nil, fmt.Errorf("open model %s: %w", o.ModelPath, err)
+		}
 	}
 	return b, nil
 }
 
-// check holds the loaded model against its manifest and makes it ready to run.
-func (b *Backend) check(ctx context.Context, o Options, digest string) error {
-	if want := b.manifest.Digest; want != "" && want != digest {
-		return &DigestError{Model: o.ModelPath, Got: digest, Want: want}
+// probe runs one tile through a model that nobody tried before: what its shapes do not tell shows here, not in the
+// middle of a scan. The tile is neither black nor flat, so that a healthy model has a direction for it.
+func (b *Backend) probe() error {
+	tile := make([]byte, b.manifest.TileSize*b.manifest.TileSize*3)
+	for i := range tile {
+		tile[i] = byte(i*7 + i/97)
 	}
-	b.manifest.Digest = digest
-	if err := context.Cause(ctx); err != nil {
-		return fmt.Errorf("open model %s: %w", o.ModelPath, err)
-	}
-	max, err := b.session.checkShapes(b.manifest)
-	if err != nil {
-		return fmt.Errorf("open model %s: %w", o.ModelPath, err)
-	}
-	if max > 0 {
-		b.batch = min(b.batch, max)
-	}
-	n := threads(o)
-	b.slots = make(chan *slot, n)
-	for range n {
-		b.slots <- newSlot(b.manifest, b.batch)
+	s := <-b.slots
+	defer func() { b.slots <- s }()
+	if err := b.run(s, [][]byte{tile}, make([]embed.Vector, 1), 0); err != nil {
+		return fmt.Errorf("try it on one tile: %w", err)
 	}
 	return nil
 }
@@ -164,16 +198,16 @@ func (b *Backend) Close() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		return b.closing
+		return nil
 	}
 	b.closed = true
-	for range len(b.slots) {
+	for range cap(b.slots) { // all are back: no Embed is running
 		(<-b.slots).unpin()
 	}
 	if err := b.session.close(); err != nil {
-		b.closing = fmt.Errorf("close model: %w", err)
+		return fmt.Errorf("close model: %w", err)
 	}
-	return b.closing
+	return nil
 }
 
 // split cuts n tiles into runs of at most batch, as (first, size), so that each of the cores gets its share: few tiles
