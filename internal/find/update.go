@@ -1,6 +1,7 @@
 package find
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -19,6 +20,8 @@ type UpdateOptions struct {
 	// MaxPairs ends the search with a *TooManyPairsError when one Update finds
 	// more; 0 means DefaultMaxPairs.
 	MaxPairs int64
+
+	rows int // instead of updateRows, for tests
 }
 
 // UpdateStats says what Update did.
@@ -136,8 +139,9 @@ func (u *updater) search(ctx context.Context, t table) error {
 	if t.firstNew == t.N() {
 		return u.put(ctx, nil, nil, false) // the floor is known, also of a library without photos
 	}
-	for from := t.firstNew; from < t.N(); from += updateRows {
-		to := min(from+updateRows, t.N())
+	rows := cmp.Or(u.o.rows, updateRows)
+	for from := t.firstNew; from < t.N(); from += rows {
+		to := min(from+rows, t.N())
 		part := index.Vectors{Dim: t.Dim, Data: t.Data[:to*t.Dim]}
 		before, size := comparisons(t.firstNew, from), comparisons(from, to)
 		err := u.engine.Pairs(ctx, part, from, u.stats.FloorCosine, func(done, all int64) {
