@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/dupfind/dupfind/internal/match"
 )
@@ -39,8 +40,13 @@ func WriteCSV(w io.Writer, d *Document) error {
 }
 
 func csvRow(group, role string, f *File, kind match.Kind, similarity, cosine, reason, lacks, moves, stays string) []string {
+	base64 := NewPath(f.Path).PathBase64
+	if strings.ContainsFunc(f.Path, unicode.IsControl) {
+		// Readers of CSV change line ends within fields.
+		base64 = encodePath(f.Path)
+	}
 	return []string{
-		group, role, f.Path, NewPath(f.Path).PathBase64, string(kind), similarity, cosine,
+		group, role, f.Path, base64, string(kind), similarity, cosine,
 		strconv.FormatInt(f.SizeBytes, 10), modified(f.MtimeNS), strconv.Itoa(f.Width), strconv.Itoa(f.Height), f.Format,
 		f.TakenAt, hexSum(f.SHA256), reason, lacks, moves, stays, f.RemovedBefore,
 	}

@@ -51,7 +51,9 @@
 //
 // A header, then a row for each file of each group, the keeper first. Columns
 // are those of the header (see csvHeader), named as in JSON; role is "keeper"
-// or "member". Paths are written as their bytes are.
+// or "member". Paths are written as their bytes are; path_base64 is there for
+// those that are not UTF-8 and for those with control characters in them, which
+// readers of CSV may change.
 //
 // # Pairs
 //

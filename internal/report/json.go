@@ -23,8 +23,10 @@ func NewPath(p string) Path {
 	if utf8.ValidString(p) {
 		return Path{Path: p}
 	}
-	return Path{Path: strings.ToValidUTF8(p, "\ufffd"), PathBase64: base64.StdEncoding.EncodeToString([]byte(p))}
+	return Path{Path: strings.ToValidUTF8(p, "\ufffd"), PathBase64: encodePath(p)}
 }
+
+func encodePath(p string) string { return base64.StdEncoding.EncodeToString([]byte(p)) }
 
 func newPaths(ps []string) []Path {
 	out := make([]Path, len(ps))

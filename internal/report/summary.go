@@ -51,8 +51,12 @@ func (t *table) moves(sum Totals) {
 	case sum.Moves == 0:
 		t.text(fmt.Sprintf("Quarantine would move none of them: it moves the kinds %s unless told otherwise.", kindList(d.QuarantineKinds)))
 	default:
-		t.text(fmt.Sprintf("Quarantine would move %s (%q above), which frees %s: the kinds %s unless told otherwise.",
-			term.Number(sum.Moves, "file"), "copy", term.Bytes(sum.MovesBytes), kindList(d.QuarantineKinds)))
+		also := ""
+		if sum.Moves < sum.Members {
+			also = ` and leave those marked "also"`
+		}
+		t.text(fmt.Sprintf("Quarantine would move %s marked \"copy\" (%s)%s: it moves the kinds %s unless told otherwise.",
+			term.Number(sum.Moves, "file"), term.Bytes(sum.MovesBytes), also, kindList(d.QuarantineKinds)))
 	}
 	if sum.RemovedBefore > 0 {
 		t.text(fmt.Sprintf("%s removed before and came back.", was(sum.RemovedBefore, "file")))
@@ -67,9 +71,13 @@ func (t *table) compared() {
 	if !d.Engine.Exact && d.Engine.Name != "" {
 		how = ", by an approximate search"
 	}
-	t.text(fmt.Sprintf("Compared %s by %s at similarity %s (cosine %s)%s: %s, of which chance alone gives %s; pixels confirmed %s.",
-		term.Number(n.Compared, "photo"), term.Escape(d.Model.Name), trim(d.Threshold), trim(d.ThresholdCosine), how,
-		term.Number(n.Proposals, "pair"), expected(n.ExpectedFalse), term.Count(n.Confirmed)))
+	found := "no pairs"
+	if n.Proposals > 0 {
+		found = fmt.Sprintf("%s, of which %s by chance alone; pixels confirmed %s",
+			term.Number(n.Proposals, "pair"), expected(n.ExpectedFalse), term.Count(n.Confirmed))
+	}
+	t.text(fmt.Sprintf("Compared %s by %s at similarity %s (cosine %s)%s: %s.",
+		term.Number(n.Compared, "photo"), term.Escape(d.Model.Name), trim(d.Threshold), trim(d.ThresholdCosine), how, found))
 	if d.Model.Remark != "" {
 		t.text(t.o.Paint.Yellow(term.Escape(d.Model.Name) + ": " + d.Model.Remark + "."))
 	}

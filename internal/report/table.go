@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math"
 	"strings"
 
@@ -27,10 +28,8 @@ func WriteTable(w io.Writer, d *Document, o TableOptions) (err error) {
 		t.line("Paths are below %s", term.Escape(t.base))
 		t.line("")
 	}
-	for i := range d.Groups {
-		if err := t.group(i); err != nil {
-			return err
-		}
+	if err := t.groups(); err != nil {
+		return err
 	}
 	t.summary()
 	return nil
@@ -50,16 +49,57 @@ func (t *table) line(format string, args ...any) {
 // columns of a group: role, path, kind, similarity, dimensions, size.
 var columns = []term.Column{{}, {Shrink: true}, {}, {Right: true}, {Right: true}, {Right: true}}
 
-// group writes a group: its head, then a line per file with the reasons below
-// it. Groups are laid out one by one: a long path in one does not push the
-// numbers of all others away.
-func (t *table) group(i int) error {
-	g := &t.d.Groups[i]
-	head := fmt.Sprintf("Group %s of %s", term.Count(i+1), term.Count(len(t.d.Groups)))
-	t.line("%s  %s", t.o.Paint.Bold(head), t.o.Paint.Dim(g.ID))
+// groups writes all groups. On a terminal they share their columns. In a file
+// each has its own: there one long path would push the numbers of all others
+// far to the right.
+func (t *table) groups() error {
+	step := len(t.d.Groups)
+	if t.o.Width == 0 {
+		step = 1
+	}
+	for i := 0; i < len(t.d.Groups); i += step {
+		if err := t.aligned(i, i+step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// aligned writes groups with common columns: for each its head, then a line
+// per file with the remarks below it.
+func (t *table) aligned(from, to int) error {
 	lay := &term.Table{Columns: columns, Indent: 2, Width: t.o.Width}
+	for i := from; i < to; i++ {
+		t.layOut(lay, &t.d.Groups[i])
+	}
+	var rows strings.Builder
+	if err := lay.Write(&rows); err != nil {
+		return err
+	}
+	next, stop := iter.Pull(strings.Lines(rows.String()))
+	defer stop()
+	write := func(remarks []string) {
+		row, _ := next()
+		t.w.WriteString(row)
+		for _, r := range remarks {
+			t.remark(r)
+		}
+	}
+	for i := from; i < to; i++ {
+		g := &t.d.Groups[i]
+		head := fmt.Sprintf("Group %s of %s", term.Count(i+1), term.Count(len(t.d.Groups)))
+		t.line("%s  %s", t.o.Paint.Bold(head), t.o.Paint.Dim(g.ID))
+		write(t.keeperRemarks(g))
+		for j := range g.Members {
+			write(t.memberRemarks(&g.Members[j]))
+		}
+		t.line("")
+	}
+	return nil
+}
+
+func (t *table) layOut(lay *term.Table, g *Group) {
 	paint := t.o.Paint
-	remarks := [][]string{t.keeperRemarks(g)}
 	lay.Row(paint.Green, "keep", t.path(g.Keeper.Path), "", "", dimensions(&g.Keeper), term.Bytes(g.Keeper.SizeBytes))
 	for j := range g.Members {
 		m := &g.Members[j]
@@ -68,22 +108,7 @@ func (t *table) group(i int) error {
 			role, colour = "copy", nil
 		}
 		lay.Row(colour, role, t.path(m.Path), string(m.Kind), fmt.Sprintf("%.3f", m.Similarity), dimensions(&m.File), term.Bytes(m.SizeBytes))
-		remarks = append(remarks, t.memberRemarks(m))
 	}
-	var rows strings.Builder
-	if err := lay.Write(&rows); err != nil {
-		return err
-	}
-	n := 0
-	for row := range strings.Lines(rows.String()) {
-		t.w.WriteString(row)
-		for _, r := range remarks[n] {
-			t.remark(r)
-		}
-		n++
-	}
-	t.line("")
-	return nil
 }
 
 // remark writes a sentence below a file, folded at the width.
@@ -200,7 +225,7 @@ func fold(s string, width int) []string {
 func expected(f float64) string {
 	switch {
 	case f < 0.05:
-		return "none"
+		return "hardly any"
 	case f < 9.5:
 		return fmt.Sprintf("about %.1f", f)
 	}
