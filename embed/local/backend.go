@@ -201,9 +201,6 @@ func (b *Backend) Close() error {
 		return nil
 	}
 	b.closed = true
-	for range cap(b.slots) { // all are back: no Embed is running
-		(<-b.slots).unpin()
-	}
 	if err := b.session.close(); err != nil {
 		return fmt.Errorf("close model: %w", err)
 	}

@@ -41,6 +41,8 @@ type LocateOptions struct {
 	ExeDir   string              // the program's folder; empty: found out
 	CacheDir string              // the user's cache folder, which holds dupfind's; empty: os.UserCacheDir
 	Getenv   func(string) string // nil: os.Getenv
+
+	systemDirs []string // tests only: in place of the system's folders, so that this machine's do not count
 }
 
 // Place is a file that was found, and how.

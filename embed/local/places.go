@@ -33,7 +33,11 @@ func (o LocateOptions) libraryDirs(goos, goarch string) []dir {
 			ds = append(ds, dir{path: p, how: ByCache})
 		}
 	}
-	for _, p := range systemLibraryDirs(goos, goarch) {
+	system := systemLibraryDirs(goos, goarch)
+	if o.systemDirs != nil {
+		system = o.systemDirs
+	}
+	for _, p := range system {
 		ds = append(ds, dir{path: p, how: BySystem})
 	}
 	return ds
@@ -69,6 +73,9 @@ func (o LocateOptions) modelDirs(goos string) []dir {
 	system := []string{"/usr/local/share/dupfind/models", "/usr/share/dupfind/models"}
 	if goos == "darwin" {
 		system = []string{"/opt/homebrew/share/dupfind/models", "/usr/local/share/dupfind/models"}
+	}
+	if o.systemDirs != nil {
+		system = o.systemDirs
 	}
 	for _, p := range system {
 		ds = append(ds, dir{path: p, how: BySystem})

@@ -82,24 +82,31 @@ func needsExactInt8() bool {
 	return runtime.GOARCH == "amd64" && !cpu.X86.HasAVX512VNNI && !cpu.X86.HasAVXVNNI
 }
 
+// run runs the model on the first n tiles of the slot.
 func (s *session) run(sl *slot, n int) error {
+	var pins runtime.Pinner // the runtime holds pointers to the slot beyond the call that makes the tensors
+	defer pins.Unpin()
+	sl.pin(&pins)
 	in, out, err := sl.tensors(n)
 	if err != nil {
-		return err
+		return fmt.Errorf("run model: %w", err)
 	}
-	return errors.Join(s.s.Run([]ort.Value{in}, []ort.Value{out}), in.Destroy(), out.Destroy())
+	if err := errors.Join(s.s.Run([]ort.Value{in}, []ort.Value{out}), in.Destroy(), out.Destroy()); err != nil {
+		return fmt.Errorf("run model: %w", err)
+	}
+	return nil
 }
 
 func (s *session) close() error { return s.s.Destroy() }
 
-// slot is the memory of one run: input and output of a full batch. It is pinned, because the runtime keeps pointers to it.
+// slot is the memory of one run: input and output of a full batch.
 type slot struct {
 	bytes  []byte    // the input of a uint8 model
 	floats []float32 // the input of a float32 model
+	table  *table    // to fill floats by
 	output []float32
 	shape  []int64 // of the input
 	dim    int64
-	pinned runtime.Pinner
 }
 
 func newSlot(m embed.Manifest, batch int) *slot {
@@ -112,16 +119,21 @@ func newSlot(m embed.Manifest, batch int) *slot {
 	n := batch * m.TileSize * m.TileSize * 3
 	if m.Input.Type == embed.Uint8 {
 		s.bytes = make([]byte, n)
-		s.pinned.Pin(&s.bytes[0])
 	} else {
 		s.floats = make([]float32, n)
-		s.pinned.Pin(&s.floats[0])
+		s.table = newTable(m.Input)
 	}
-	s.pinned.Pin(&s.output[0])
 	return s
 }
 
-func (s *slot) unpin() { s.pinned.Unpin() }
+func (s *slot) pin(p *runtime.Pinner) {
+	if s.bytes != nil {
+		p.Pin(&s.bytes[0])
+	} else {
+		p.Pin(&s.floats[0])
+	}
+	p.Pin(&s.output[0])
+}
 
 // tensors wraps the first n tiles of the slot for the runtime.
 func (s *slot) tensors(n int) (in, out ort.Value, err error) {
@@ -148,7 +160,7 @@ func (s *slot) fill(m embed.Manifest, tiles [][]byte) {
 		if s.bytes != nil {
 			layBytes(s.bytes[i*size:][:size], t, m.Input)
 		} else {
-			layFloats(s.floats[i*size:][:size], t, m.Input)
+			s.table.layFloats(s.floats[i*size:][:size], t, m.Input.Layout)
 		}
 	}
 }
