@@ -80,15 +80,21 @@ func copyAttributes(src *Hashed, out *os.File) ([]Xattr, error) {
 	// Only root may give a file away; for others the copy is the user's own, as with cp -p.
 	_ = unix.Fchown(int(out.Fd()), int(src.Stat.UID), int(src.Stat.GID))
 	missing := SetXattrs(out, attrs)
-	return missing, SetTimes(out, src.Stat.Permissions(), src.Stat.ATimeNS, src.Stat.MtimeNS)
+	return missing, errors.Join(SetPermissions(out, src.Stat.Permissions()), SetTimes(out, src.Stat.ATimeNS, src.Stat.MtimeNS))
 }
 
-// SetTimes sets permissions and times of an open file. A filesystem without permissions (FAT) is no error.
-func SetTimes(f *os.File, permissions uint32, atimeNS, mtimeNS int64) error {
+// SetPermissions sets the twelve permission bits of an open file. A filesystem that has none (FAT), or
+// another owner's file, is no error.
+func SetPermissions(f *os.File, permissions uint32) error {
 	err := ignoringEINTR(func() error { return unix.Fchmod(int(f.Fd()), permissions) })
 	if err != nil && !errors.Is(err, unix.EPERM) && !errors.Is(err, unix.ENOTSUP) {
 		return &os.PathError{Op: "chmod", Path: f.Name(), Err: err}
 	}
+	return nil
+}
+
+// SetTimes sets the access and modification times of an open file.
+func SetTimes(f *os.File, atimeNS, mtimeNS int64) error {
 	if err := setTimes(f, atimeNS, mtimeNS); err != nil {
 		return &os.PathError{Op: "set times", Path: f.Name(), Err: err}
 	}

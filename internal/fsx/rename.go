@@ -68,7 +68,10 @@ func linkAndUnlink(from *Dir, oldName string, to *Dir, newName string) error {
 		// Another file took the old name between the steps: the link goes, the file stays.
 		return errors.Join(ErrChanged, to.Remove(newName))
 	}
-	return from.Remove(oldName)
+	if err := from.Remove(oldName); err != nil {
+		return errors.Join(err, to.Remove(newName)) // still there under its old name
+	}
+	return nil
 }
 
 // unsupported says whether the system or the filesystem does not know the no-replace flag.
