@@ -43,6 +43,7 @@ type ProgressOptions struct {
 type Progress struct {
 	o     ProgressOptions
 	quit  chan struct{}
+	once  sync.Once
 	ended sync.WaitGroup
 
 	mu       sync.Mutex
@@ -84,12 +85,13 @@ func (p *Progress) tick(every time.Duration) {
 }
 
 // Close ends the last stage and takes the bar off the terminal. It returns
-// the first error of writing, after which nothing more was written.
+// the first error of writing, after which nothing more was written. It may be
+// called again.
 func (p *Progress) Close() error {
 	p.mu.Lock()
 	p.endStage()
 	p.mu.Unlock()
-	close(p.quit)
+	p.once.Do(func() { close(p.quit) })
 	p.ended.Wait()
 	return p.writeErr
 }

@@ -176,6 +176,7 @@ func TestNoProgress(t *testing.T) {
 	p.Stage("scan", "photo")
 	p.Add("x", 1)
 	mustClose(t, p)
+	mustClose(t, p)
 	if s.count() != 0 {
 		t.Errorf("wrote %q", s.writes)
 	}
