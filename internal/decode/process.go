@@ -119,8 +119,10 @@ func (p *process) fate() (Reason, error) {
 	if ws, ok := st.Sys().(syscall.WaitStatus); ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL {
 		what = "killed from outside, perhaps for want of memory on this machine"
 	}
-	if strings.Contains(last, "out of memory") || strings.Contains(last, "cannot allocate memory") {
-		return Memory, fmt.Errorf("ran out of the memory a decoder may use: %s", last)
+	for _, words := range []string{"out of memory", "annot allocate memory", "ailed to allocate"} { // Go, C library, glib
+		if strings.Contains(last, words) {
+			return Memory, fmt.Errorf("ran out of the memory a decoder may use: %s", last)
+		}
 	}
 	if last != "" {
 		what += ": " + last

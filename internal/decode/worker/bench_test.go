@@ -42,8 +42,7 @@ func TestHandSpeed(t *testing.T) {
 		_ = unix.Getrusage(unix.RUSAGE_CHILDREN, &after)
 		_ = unix.Getrusage(unix.RUSAGE_SELF, &self)
 		cpu := func(u unix.Rusage) time.Duration { return time.Duration(u.Utime.Nano() + u.Stime.Nano()) }
-		_ = 0
-		t.Logf("u %v s %v", time.Duration(after.Utime.Nano()-before.Utime.Nano()), time.Duration(after.Stime.Nano()-before.Stime.Nano()))
+
 		t.Logf("%d photos: %v, with the end %v; workers' CPU %v, ours so far %v", 10*len(files), work, time.Since(start), cpu(after)-cpu(before), cpu(self))
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
@@ -159,6 +158,3 @@ func noEOF(err error) error {
 	}
 	return err
 }
-
-// exitMemory ends the process; the code tells the parent why.
-func exitMemory() { os.Exit(decode.ExitMemory) }
