@@ -54,7 +54,7 @@ func copyBytes(ctx context.Context, src *Hashed, out *os.File) error {
 	in := io.NewSectionReader(src.File, 0, src.Stat.SizeBytes)
 	buf := make([]byte, 1<<20)
 	for {
-		if err := context.Cause(ctx); err != nil {
+		if err := ended(ctx); err != nil {
 			return err
 		}
 		n, err := in.Read(buf)

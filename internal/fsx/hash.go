@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 )
@@ -61,7 +62,7 @@ func sumReader(ctx context.Context, r io.Reader) (sum [32]byte, err error) {
 	h := sha256.New()
 	buf := make([]byte, 1<<20)
 	for {
-		if err := context.Cause(ctx); err != nil {
+		if err := ended(ctx); err != nil {
 			return sum, err
 		}
 		n, err := r.Read(buf)
@@ -73,4 +74,12 @@ func sumReader(ctx context.Context, r io.Reader) (sum [32]byte, err error) {
 			return sum, err
 		}
 	}
+}
+
+// ended returns why ctx is over, or nil. The error is always also ctx.Err, whatever the cause.
+func ended(ctx context.Context) error {
+	if ctx.Err() == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), context.Cause(ctx))
 }

@@ -104,15 +104,6 @@ func tempNamesOf(run string, seq int) tempNames {
 	return tempNames{fmt.Sprintf(".dupfind-partial-%s-%d", run, seq), fmt.Sprintf(".dupfind-going-%s-%d", run, seq)}
 }
 
-// strandedError means that a move could not be completed and not be taken back either. The file is whole,
-// at one of the two places, and the manifest's intent leads the next recovery to it.
-type strandedError struct{ err error }
-
-func (e *strandedError) Error() string {
-	return "move neither completed nor taken back: " + e.err.Error()
-}
-func (e *strandedError) Unwrap() error { return e.err }
-
 // run moves the file. When it returns nil, the file is at its new place, durably, and nowhere else. On any
 // error but a strandedError it is at its old place.
 func (s *shift) run(ctx context.Context) error {

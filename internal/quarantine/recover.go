@@ -215,15 +215,21 @@ func rootOf(m store.Move) string {
 	return "/"
 }
 
-// foldersOf are the folders of a run in the journal.
+// foldersOf are the folders of a run in the journal. They come from the moves' destinations: roots may have
+// been taken into others since, and the moves' roots with them.
 func foldersOf(run store.Run, moves []store.Move) []string {
-	var roots []string
+	if run.ToDir != "" {
+		return runFolders(run.ToDir, run.Name, nil)
+	}
+	var folders []string
+	below := "/" + FolderName + "/" + run.Name
 	for _, m := range moves {
-		if root := rootOf(m); !slices.Contains(roots, root) {
-			roots = append(roots, root)
+		root, _, found := strings.Cut(m.Dest, below+"/")
+		if folder := root + below; found && !slices.Contains(folders, folder) {
+			folders = append(folders, folder)
 		}
 	}
-	return runFolders(run.ToDir, run.Name, roots)
+	return folders
 }
 
 func openFolderAt(path string, now func() time.Time) (*folder, error) {

@@ -37,9 +37,13 @@ func Restore(ctx context.Context, db *store.DB, t Target, o RestoreOptions) (Res
 	if err != nil {
 		return r.res, err
 	}
+	var unreadable error
 	for _, j := range jobs {
 		for _, path := range j.folders {
-			if err := r.folder(ctx, j, path); err != nil {
+			err := r.folder(ctx, j, path)
+			if errors.Is(err, ErrManifest) {
+				unreadable = errors.Join(unreadable, err) // the others' files can go back all the same
+			} else if err != nil {
 				return r.res, err
 			}
 		}
@@ -52,7 +56,7 @@ func Restore(ctx context.Context, db *store.DB, t Target, o RestoreOptions) (Res
 			r.res.Items = append(r.res.Items, Item{Path: r.only[i], Outcome: Refused, Reason: ReasonNotInRun})
 		}
 	}
-	return r.res, nil
+	return r.res, unreadable
 }
 
 // restorer is one restore under way.
@@ -62,117 +66,6 @@ type restorer struct {
 	only []string
 	used []bool // which of only matched something
 	res  Result
-}
-
-// job is one run to restore.
-type job struct {
-	name    string
-	run     *store.Run // nil: not in the journal
-	moves   []store.Move
-	folders []string
-	gone    map[int]bool
-}
-
-// find turns the target into runs, the newest first: undoing goes backwards.
-func (r *restorer) find(ctx context.Context, t Target) ([]*job, error) {
-	if t.Folder != "" {
-		return r.findFolder(ctx, t.Folder)
-	}
-	if r.db == nil {
-		return nil, ErrNeedsJournal
-	}
-	runs, err := r.db.Runs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	slices.Reverse(runs)
-	var jobs []*job
-	for _, run := range runs {
-		open := run.State != store.RunRestored && run.Moved > 0
-		if t.Run != "" && run.Name != t.Run || t.Run == "" && !open {
-			continue
-		}
-		j := &job{name: run.Name, run: &run, gone: map[int]bool{}}
-		if j.moves, err = movesOf(ctx, r.db, run.ID); err != nil {
-			return nil, err
-		}
-		j.folders = foldersOf(run, j.moves)
-		jobs = append(jobs, j)
-		if t.Last {
-			break
-		}
-	}
-	if len(jobs) == 0 && t.Run != "" {
-		return nil, fmt.Errorf("%w: %q", ErrNoRun, t.Run)
-	}
-	if len(jobs) == 0 {
-		return nil, ErrNothingLeft
-	}
-	return jobs, nil
-}
-
-// findFolder finds the run of a quarantine folder: by its manifest, and in the journal if that knows it.
-func (r *restorer) findFolder(ctx context.Context, path string) ([]*job, error) {
-	path, err := manifestFolder(path)
-	if err != nil {
-		return nil, err
-	}
-	fo, err := openFolderAt(path, r.o.Now)
-	if err != nil {
-		return nil, err
-	}
-	j := &job{name: fo.run, folders: []string{path}, gone: map[int]bool{}}
-	if err := fo.close(); err != nil || r.db == nil {
-		return []*job{j}, err
-	}
-	runs, err := r.db.Runs(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, run := range runs {
-		if run.Name != j.name {
-			continue
-		}
-		moves, err := movesOf(ctx, r.db, run.ID)
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(foldersOf(run, moves), path) {
-			j.run, j.moves = &run, moves
-		}
-	}
-	return []*job{j}, nil
-}
-
-// manifestFolder is path itself, if it has a manifest, or the one folder in it that has.
-func manifestFolder(path string) (string, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return "", err
-	}
-	if _, err := os.Lstat(joinPath(path, ManifestName)); err == nil {
-		return path, nil
-	}
-	inside, err := os.ReadDir(path)
-	if err != nil {
-		return "", err
-	}
-	var found []string
-	for _, d := range inside {
-		if _, err := os.Lstat(joinPath(path, d.Name()+"/"+ManifestName)); err == nil && d.IsDir() {
-			found = append(found, d.Name())
-		}
-	}
-	switch len(found) {
-	case 0:
-		return "", fmt.Errorf("%w: %s", ErrNoManifest, path)
-	case 1:
-		return joinPath(path, found[0]), nil
-	}
-	return "", fmt.Errorf("%w: %s holds several runs, name one of them: %s", ErrNoManifest, path, strings.Join(found, ", "))
 }
 
 // folder restores what one quarantine folder holds.
@@ -451,30 +344,4 @@ func markBack(fo *folder, e *entry, detail string) error {
 		return &stopError{err}
 	}
 	return &alreadyBack{detail}
-}
-
-// removeEmptyFolders removes the folders that the restore emptied, in the quarantine only. The manifest
-// stays: it is the record.
-func (fo *folder) removeEmptyFolders() {
-	var folders []string
-	for _, e := range fo.entries {
-		if e.state != stateRestored && e.state != stateFailed {
-			continue
-		}
-		for folder, _ := fsx.SplitRel(e.dest); folder != ""; folder, _ = fsx.SplitRel(folder) {
-			folders = append(folders, folder)
-		}
-	}
-	slices.Sort(folders)
-	folders = slices.Compact(folders)
-	slices.Reverse(folders) // what lies deeper first
-	for _, folder := range folders {
-		above, name := fsx.SplitRel(folder)
-		d, err := fo.dir.Sub(above)
-		if err != nil {
-			continue
-		}
-		_ = d.RemoveDir(name) // not empty, or gone: nothing to do
-		_ = d.Close()         // nothing was written that matters
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
@@ -156,72 +155,6 @@ func (r *runner) writeJournal(ctx context.Context) (err error) {
 	return err
 }
 
-// createFolders makes the run's folders, each with its manifest.
-func (r *runner) createFolders(manifests []*manifest) error {
-	r.folders = make([]*folder, len(manifests))
-	for i, m := range manifests {
-		dir, err := r.createRunDir(m)
-		if err != nil {
-			return fmt.Errorf("make quarantine folder %s: %w", r.p.Folders[i], err)
-		}
-		if r.folders[i], err = createFolder(dir, m, r.p.o.Now); err != nil {
-			return errors.Join(fmt.Errorf("write manifest in %s: %w", dir.Path(), err), dir.Close())
-		}
-	}
-	return nil
-}
-
-// createRunDir makes a folder that did not exist before: a run never shares one.
-func (r *runner) createRunDir(m *manifest) (_ *fsx.Dir, err error) {
-	var parent *fsx.Dir
-	if r.p.o.To != "" {
-		if err := makeFolders(r.p.o.To); err != nil {
-			return nil, err
-		}
-		parent, err = fsx.OpenDir(r.p.o.To)
-	} else {
-		parent, err = r.roots[m.roots[0]].MakeSub(FolderName)
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, parent.Close()) }()
-	if err := parent.Mkdir(m.run); err != nil {
-		return nil, err
-	}
-	return parent.Sub(m.run)
-}
-
-// makeFolders makes path and what is missing above it, each synced into its parent.
-func makeFolders(path string) (err error) {
-	top, missing := path, ""
-	for {
-		if _, err := os.Stat(top); err == nil {
-			break
-		} else if !errors.Is(err, os.ErrNotExist) || top == "/" {
-			return err
-		}
-		folder, name := fsx.SplitRel(top)
-		if missing != "" {
-			name += "/" + missing
-		}
-		top, missing = folder, name
-		if top == "" {
-			top = "/"
-		}
-	}
-	d, err := fsx.OpenDir(top)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	sub, err := d.MakeSub(missing)
-	if err != nil {
-		return err
-	}
-	return sub.Close()
-}
-
 // callOff ends a run that could not begin: nothing has moved.
 func (r *runner) callOff(ctx context.Context) error {
 	for i := range r.p.Moves {
@@ -261,26 +194,6 @@ func (r *runner) removeEmptyFolders() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// removeUnbegun removes a run folder that has no manifest yet, as far as it is empty.
-func removeUnbegun(path string) error {
-	d, err := fsx.OpenDir(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if err := d.Remove(ManifestName + ".tmp"); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return errors.Join(err, d.Close())
-	}
-	if err := d.Close(); err != nil {
-		return err
-	}
-	// Only an empty folder goes this way; with anything in it, it stays.
-	_ = os.Remove(path)
-	return nil
 }
 
 // add puts the outcome of a move into the result.
@@ -329,20 +242,6 @@ func (r *runner) journal(ctx context.Context, seq int, state store.MoveState, de
 		return &journalError{err}
 	}
 	return nil
-}
-
-// journalError means that the journal lags behind the manifest: the run stays unfinished, so that recovery
-// brings it up.
-type journalError struct{ err error }
-
-func (e *journalError) Error() string { return e.err.Error() }
-func (e *journalError) Unwrap() error { return e.err }
-
-// endsRun says whether an error is more than the trouble of one file, whatever lies beneath it.
-func endsRun(err error) bool {
-	var stranded *strandedError
-	var stopped *stopError
-	return errors.As(err, &stranded) || errors.As(err, &stopped)
 }
 
 // shiftOne checks and moves one file and writes into the manifest that it moved.
@@ -395,12 +294,6 @@ func (r *runner) shiftOne(ctx context.Context, m PlannedMove, e *entry, fo *fold
 	r.ledger.moved[proof.copyID] = true
 	return nil
 }
-
-// stopError ends the run although it looks like the trouble of one file.
-type stopError struct{ err error }
-
-func (e *stopError) Error() string { return e.err.Error() }
-func (e *stopError) Unwrap() error { return e.err }
 
 // openPlace opens the folder of a path below root; with create set, it makes it.
 func openPlace(root *fsx.Dir, rel string, create bool) (place, error) {
