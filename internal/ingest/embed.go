@@ -74,7 +74,7 @@ func (r *run) embedBatch(ctx context.Context, b []tileOf) error {
 // lazyModel loads the model once, beside the decoding of the first photo that
 // needs it.
 type lazyModel struct {
-	open  func(ctx context.Context) (Embedder, error)
+	open  func() (Embedder, error)
 	once  sync.Once
 	ready chan struct{} // closed when model and err are set
 	begun chan struct{} // closed when loading has begun
@@ -82,17 +82,17 @@ type lazyModel struct {
 	err   error
 }
 
-func newLazyModel(open func(ctx context.Context) (Embedder, error)) *lazyModel {
+func newLazyModel(open func() (Embedder, error)) *lazyModel {
 	return &lazyModel{open: open, ready: make(chan struct{}), begun: make(chan struct{})}
 }
 
 // start begins to load the model, if nobody has yet.
-func (m *lazyModel) start(ctx context.Context) {
+func (m *lazyModel) start() {
 	m.once.Do(func() {
 		close(m.begun)
 		go func() {
 			defer close(m.ready)
-			m.model, m.err = m.open(ctx)
+			m.model, m.err = m.open()
 		}()
 	})
 }

@@ -28,6 +28,7 @@ func Run(ctx context.Context, db *store.DB, o Options) (Summary, error) {
 	}
 	w := newWriter(r)
 	g, work := errgroup.WithContext(work)
+	r.model = newLazyModel(func() (Embedder, error) { return o.OpenEmbedder(work) })
 	g.Go(func() error { defer close(r.settled); return r.stages(work) })
 	g.Go(func() error { return w.run(work) })
 	if err = g.Wait(); err == nil && ctx.Err() == nil {
@@ -102,7 +103,7 @@ const tilesWaiting = 64
 
 func newRun(db *store.DB, o Options, stop context.Context) *run {
 	return &run{
-		db: db, o: o, stop: stop, queue: newQueue(), model: newLazyModel(o.OpenEmbedder), gone: map[int64][]int64{},
+		db: db, o: o, stop: stop, queue: newQueue(), gone: map[int64][]int64{},
 		tiles:   make(chan tileOf, tilesWaiting),
 		settled: make(chan result, 2*tilesWaiting),
 	}
@@ -215,7 +216,7 @@ func (r *run) decodeOne(ctx context.Context, j job, number int) error {
 		if !r.claims.wanted(s, number) {
 			return false
 		}
-		r.model.start(ctx)
+		r.model.start()
 		return true
 	}
 	photo, err := r.o.Decoder.Decode(ctx, decode.Request{Path: j.path, TileSize: r.o.TileSize}, wanted)

@@ -144,7 +144,10 @@ func (w *writer) skip(res result) store.File {
 	}
 	w.put(store.Ingest{File: row})
 	w.tally.skip(row)
-	w.r.o.Progress.Skip(w.path(row), row.Reason)
+	if res.skip != nil {
+		w.r.o.Progress.Skip(w.path(row), row.Reason)
+		w.done(res)
+	}
 	return row
 }
 

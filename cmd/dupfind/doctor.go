@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dupfind/dupfind/embed/local"
+	"github.com/dupfind/dupfind/internal/decode/vips"
+	"github.com/dupfind/dupfind/internal/term"
+	"github.com/dupfind/dupfind/store"
+)
+
+func (a app) doctorCommand() command {
+	return command{
+		name: "doctor", usage: "check that this machine is set up and the library is sound",
+		examples: []string{"dupfind doctor", "dupfind doctor --db other.db"},
+		flags:    modelFlags(),
+		run: func(ctx context.Context, o flagOptions, c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			return a.doctor(ctx, o)
+		},
+	}
+}
+
+// finding is one thing that doctor looked at.
+type finding struct {
+	Check  string   `json:"check"`
+	OK     bool     `json:"ok"`
+	Text   string   `json:"text"`
+	Looked []string `json:"looked"`         // where it was looked for
+	Hint   string   `json:"hint,omitempty"` // what to do
+}
+
+// doctorJSON is the document of doctor --json.
+type doctorJSON struct {
+	Schema   int       `json:"schema"`
+	Type     string    `json:"type"` // "doctor"
+	OK       bool      `json:"ok"`
+	Findings []finding `json:"findings"`
+}
+
+func (a app) doctor(ctx context.Context, o flagOptions) error {
+	all := []finding{{Check: "program", OK: true, Text: "dupfind " + version}}
+	all = append(all, a.checkRuntime(o), a.checkModel(ctx, o))
+	all = append(all, checkFormats()...)
+	all = append(all, a.checkLibrary(ctx, o))
+	doc := doctorJSON{Schema: schema, Type: "doctor", OK: true}
+	for _, f := range all {
+		doc.OK = doc.OK && f.OK
+		f.Looked = append([]string{}, f.Looked...)
+		doc.Findings = append(doc.Findings, f)
+	}
+	var err error
+	if o.JSON {
+		err = a.printJSON(doc)
+	} else {
+		err = a.lines(doctorLines(all)...)
+	}
+	if err == nil && !doc.OK {
+		err = exitStatus(exitFailed)
+	}
+	return err
+}
+
+func doctorLines(all []finding) []string {
+	var out []string
+	for _, f := range all {
+		mark := "ok  "
+		if !f.OK {
+			mark = "BAD "
+		}
+		out = append(out, fmt.Sprintf("%s %-14s %s", mark, f.Check, f.Text))
+		if !f.OK {
+			for _, l := range f.Looked {
+				out = append(out, "       looked for "+term.Escape(l))
+			}
+			if f.Hint != "" {
+				out = append(out, "       "+f.Hint)
+			}
+		}
+	}
+	return out
+}
+
+func (a app) checkRuntime(o flagOptions) finding {
+	f := finding{Check: "onnxruntime"}
+	place, err := local.LocateLibrary(locateOptions(o))
+	if err != nil {
+		return missing(f, err)
+	}
+	v, err := local.Version(place.Path)
+	if err != nil {
+		f.Text, f.Hint = err.Error(), "make setup installs one that fits"
+		return f
+	}
+	f.OK, f.Text, f.Looked = true, fmt.Sprintf("%s, %s (%s)", v, term.Escape(place.Path), place.How), place.Looked
+	return f
+}
+
+func missing(f finding, err error) finding {
+	f.Text, f.Hint = firstLine(err.Error()), hintFor(err)
+	if m, ok := errors.AsType[*local.MissingError](err); ok {
+		f.Looked = m.Looked
+	}
+	return f
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+// checkModel loads the model and embeds one grey tile.
+func (a app) checkModel(ctx context.Context, o flagOptions) finding {
+	f := finding{Check: "model"}
+	m, err := a.pickModel(o)
+	if err != nil {
+		return missing(f, err)
+	}
+	b, err := m.Open(ctx)
+	if err != nil {
+		f.Text, f.Hint = firstLine(err.Error()), hintFor(err)
+		return f
+	}
+	tile := make([]byte, 3*m.Manifest.TileSize*m.Manifest.TileSize)
+	for i := range tile {
+		tile[i] = byte(i)
+	}
+	_, err = b.Embed(ctx, [][]byte{tile})
+	if err = errors.Join(err, b.Close()); err != nil {
+		f.Text = firstLine(err.Error())
+		return f
+	}
+	scale := "similarity scale " + m.Manifest.Calibration.Source
+	if !m.Manifest.Calibration.Measured() {
+		scale = "similarity scale not measured: quarantine stays at identical and same-pixels"
+	}
+	f.OK, f.Text = true, fmt.Sprintf("%s, %s (%s)", m.Manifest.Name, term.Escape(m.Where), scale)
+	return f
+}
+
+// checkFormats says which formats the decoder on this machine can read.
+func checkFormats() []finding {
+	formats := vips.Formats()
+	var can, cannot []string
+	for _, name := range slices.Sorted(maps.Keys(formats)) {
+		if formats[name] {
+			can = append(can, name)
+		} else {
+			cannot = append(cannot, name)
+		}
+	}
+	f := finding{Check: "formats", OK: len(cannot) == 0, Text: strings.Join(can, ", ")}
+	if !f.OK {
+		f.Text += "; cannot read " + strings.Join(cannot, ", ")
+		f.Hint = "this machine's libvips was built without them; photos of these formats are skipped and listed"
+	}
+	return []finding{f}
+}
+
+func (a app) checkLibrary(ctx context.Context, o flagOptions) finding {
+	f := finding{Check: "library"}
+	db, err := a.openForReading(ctx, o)
+	if errors.Is(err, store.ErrNoDB) {
+		f.OK, f.Text = true, "none yet; a scan makes "+term.Escape(o.DB)
+		return f
+	}
+	if err != nil {
+		f.Text, f.Hint = firstLine(err.Error()), hintFor(err)
+		return f
+	}
+	problems, err := db.Check(ctx)
+	if err = errors.Join(err, db.Close()); err != nil {
+		f.Text, f.Hint = firstLine(err.Error()), hintFor(err)
+		return f
+	}
+	if len(problems) > 0 {
+		f.Text, f.Looked = "damaged: "+strings.Join(problems, "; "), nil
+		f.Hint = "move the file away and scan again; quarantined photos can be restored by folder"
+		return f
+	}
+	f.OK, f.Text = true, "sound, "+term.Escape(o.DB)
+	return f
+}
+
+// statDB reports a library that is not there yet.
+func (a app) statDB(o flagOptions) (os.FileInfo, error) {
+	fi, err := os.Stat(o.DB)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, store.ErrNoDB
+	}
+	return fi, err
+}
+
+// isBelow reports whether path is one of the folders or in one; with none, all are.
+func isBelow(path string, folders []string) bool {
+	return len(folders) == 0 || slices.ContainsFunc(folders, func(f string) bool {
+		return path == f || strings.HasPrefix(path, strings.TrimSuffix(f, string(filepath.Separator))+string(filepath.Separator))
+	})
+}
