@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -241,5 +242,42 @@ func TestSplit(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestCloseWaitsForCallsInFlight(t *testing.T) {
+	b, err := openTiny(t, "u8_nhwc.onnx", tiny(embed.NHWC, embed.Uint8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tiles := slices.Repeat([][]byte{flatTile(3, 4, 0)}, 20)
+	var wg sync.WaitGroup
+	begun := make(chan struct{}, 4)
+	for range 4 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				vs, err := b.Embed(t.Context(), tiles)
+				if n == 0 {
+					begun <- struct{}{}
+				}
+				if err != nil {
+					return // closed
+				}
+				if math.Abs(float64(vs[19][1])-0.8) > 1e-6 {
+					t.Errorf("got %v", vs[19])
+					return
+				}
+			}
+		})
+	}
+	for range 4 {
+		<-begun
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	if err := b.Close(); err != nil {
+		t.Errorf("second close: %v", err)
 	}
 }
