@@ -21,6 +21,8 @@ func classify(err error) error {
 		return ErrDiskFull
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
 		return ErrDamaged
+	case sqlite3.ErrCantOpen, sqlite3.ErrReadonly, sqlite3.ErrPerm:
+		return ErrAccess
 	case sqlite3.ErrIoErr:
 		switch {
 		// Growing the WAL's shared memory reports a full disk as an I/O error.

@@ -21,6 +21,10 @@ var (
 	// ErrDiskFull is returned when a write found no room. What was committed
 	// before stays, and the failed transaction left nothing.
 	ErrDiskFull = errors.New("disk is full")
+	// ErrAccess is returned when the system lets us not open or write the file.
+	// In WAL mode readers too need a folder that they may write: SQLite keeps
+	// the -wal and -shm files there.
+	ErrAccess = errors.New("library and its folder must be readable and writable")
 	// ErrReadOnly is returned by every writing method of a DB opened read-only.
 	ErrReadOnly = errors.New("library was opened for reading only")
 	// ErrLocked is what a *LockedError matches.

@@ -1,6 +1,9 @@
 package store
 
 import (
+	"errors"
+	"io/fs"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -20,6 +23,35 @@ func mountSmall(t *testing.T, dir string, sizeBytes int) bool {
 		}
 	})
 	return true
+}
+
+// TestReadOnlyFolder: what cannot be read says why, and not that a file that
+// the user sees is missing.
+func TestReadOnlyFolder(t *testing.T) {
+	dir := t.TempDir()
+	if !mountSmall(t, dir, 3<<20) {
+		t.Log("no right to mount")
+		return
+	}
+	path := filepath.Join(dir, "x.db")
+	d, err := Open(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("", dir, "", unix.MS_REMOUNT|unix.MS_RDONLY, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{false, true} {
+		if _, err := Open(t.Context(), path, Options{ReadOnly: readOnly}); !errors.Is(err, ErrAccess) {
+			t.Errorf("read-only %v: got %v, want ErrAccess", readOnly, err)
+		}
+	}
+	if _, err := Lock(path, "scan"); !errors.Is(err, fs.ErrPermission) && !errors.Is(err, unix.EROFS) {
+		t.Errorf("lock: got %v, want EROFS", err)
+	}
 }
 
 func TestNetworkFSName(t *testing.T) {

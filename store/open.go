@@ -84,9 +84,10 @@ func (d *DB) connect(ctx context.Context, readOnly bool) error {
 	if err != nil {
 		return err
 	}
-	// Four: an iteration over files, one over vectors, and two short questions
-	// beside them. Idle ones are kept, since their caches are warm.
-	d.r.SetMaxOpenConns(4)
+	// Eight: far more than sequences are read one within another, so that no
+	// caller waits for a connection that it holds itself. Four stay open when
+	// idle, since their caches are warm.
+	d.r.SetMaxOpenConns(8)
 	d.r.SetMaxIdleConns(4)
 	return d.r.PingContext(ctx)
 }
