@@ -15,6 +15,7 @@ typedef struct {
 	int status;
 	char *message;
 	size_t message_len;
+	const unsigned char *data; /* where the file begins */
 } error_state;
 
 typedef struct {
@@ -69,6 +70,29 @@ static void error_exit(j_common_ptr cinfo)
 	}
 }
 
+/* Stray bytes between two segments are padding. Within the coded data they are what the decoder left over: cameras pad
+ * there too, but many bytes of all values are picture data, and the decoder lost its place in them (a flipped bit makes
+ * Huffman codes come out too short or too long, and no other sign is left). */
+static int lost_its_place(j_common_ptr cinfo)
+{
+	enum { FEW = 32 };
+	j_decompress_ptr d = (j_decompress_ptr)cinfo;
+	error_state *e = (error_state *)cinfo->err;
+	size_t n = (size_t)cinfo->err->msg_parm.i[0], i;
+	const unsigned char *end = d->src->next_input_byte; /* at the marker */
+	unsigned char seen[256] = {0};
+	int distinct = 0;
+
+	if (!cinfo->is_decompressor || d->input_scan_number == 0 || n <= FEW || n > (size_t)(end - e->data))
+		return 0;
+	n = n < 256 ? n : 256;
+	for (i = 1; i <= n; i++) {
+		distinct += !seen[end[-(long)i]];
+		seen[end[-(long)i]] = 1;
+	}
+	return distinct > (int)n / 4;
+}
+
 /* The library could go on, and would fill what is missing with grey. Level -1 is a warning, the rest is chat.
  * Warnings that are not named here may come with a later library and are taken for damage. */
 static void emit_message(j_common_ptr cinfo, int level)
@@ -76,7 +100,10 @@ static void emit_message(j_common_ptr cinfo, int level)
 	if (level >= 0)
 		return;
 	switch (cinfo->err->msg_code) {
-	case JWRN_EXTRANEOUS_DATA: /* stray bytes before a marker: cameras pad so */
+	case JWRN_EXTRANEOUS_DATA:
+		if (lost_its_place(cinfo))
+			fail_with_message(cinfo, TURBO_DAMAGED);
+		return;
 	case JWRN_ADOBE_XFORM:     /* unknown colour transform code, YCC is assumed */
 	case JWRN_JFIF_MAJOR:      /* newer JFIF version */
 	case JWRN_NOT_SEQUENTIAL:  /* unused scan parameters hold other than zero */
@@ -107,6 +134,7 @@ static void init_errors(error_state *e, char *message, size_t len)
 	e->status = TURBO_DAMAGED;
 	e->message = message;
 	e->message_len = len;
+	e->data = NULL;
 	message[0] = 0;
 }
 
@@ -216,6 +244,7 @@ int turbo_decode(const unsigned char *data, size_t len, const turbo_options *o, 
 
 	memset(&cinfo, 0, sizeof cinfo); /* so that destroy is safe whenever an error comes */
 	init_errors(&errors, out->message, sizeof out->message);
+	errors.data = data;
 	cinfo.err = &errors.mgr;
 	if (setjmp(errors.jump)) {
 		jpeg_destroy_decompress(&cinfo);

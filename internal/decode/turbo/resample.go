@@ -24,15 +24,20 @@ func Resample(pix []byte, w, h int, orientation int, outW, outH int) []byte {
 	if orientation >= 5 && orientation <= 8 { // the turn swaps the sides
 		rw, rh = outH, outW
 	}
-	out := make([]byte, rw*rh*3)
-	if C.turbo_resample((*C.uint8_t)(unsafe.SliceData(pix)), C.int(w), C.int(h), (*C.uint8_t)(unsafe.SliceData(out)), C.int(rw), C.int(rh)) != 0 {
-		panic("turbo: no memory to resample")
-	}
-	return orient(out, rw, rh, orientation)
+	return orient(squash(pix, w, h, rw, rh, 0), rw, rh, orientation)
 }
 
-// orient turns pixels upright. Turning the small result costs nothing beside turning the photo, and is the same: the
-// filter is symmetric.
+// squash keeps to portable code when plain is not zero; what comes out is the same.
+func squash(pix []byte, w, h, outW, outH int, plain C.int) []byte {
+	out := make([]byte, outW*outH*3)
+	if C.turbo_resample((*C.uint8_t)(unsafe.SliceData(pix)), C.int(w), C.int(h), (*C.uint8_t)(unsafe.SliceData(out)), C.int(outW), C.int(outH), plain) != 0 {
+		panic("turbo: no memory to resample")
+	}
+	return out
+}
+
+// orient turns pixels upright. Turning the small result costs little beside turning the photo, and is the same: the filter
+// is symmetric.
 func orient(pix []byte, w, h int, orientation int) []byte {
 	if orientation < 2 || orientation > 8 {
 		return pix
@@ -41,34 +46,31 @@ func orient(pix []byte, w, h int, orientation int) []byte {
 	if orientation >= 5 {
 		outW, outH = h, w
 	}
-	out := make([]byte, len(pix))
+	// Where the upright picture's first pixel stands in the stored one, and the ways to its right and lower neighbour.
+	var first, right, down int
+	switch orientation {
+	case 2:
+		first, right, down = w-1, -1, w
+	case 3:
+		first, right, down = w*h-1, -1, -w
+	case 4:
+		first, right, down = w*(h-1), 1, -w
+	case 5:
+		first, right, down = 0, w, 1
+	case 6:
+		first, right, down = w*(h-1), -w, 1
+	case 7:
+		first, right, down = w*h-1, -w, -1
+	case 8:
+		first, right, down = w-1, w, -1
+	}
+	out := make([]byte, 0, len(pix))
 	for y := range outH {
-		for x := range outW {
-			sx, sy := sourceOf(x, y, w, h, orientation)
-			copy(out[(y*outW+x)*3:][:3], pix[(sy*w+sx)*3:][:3])
+		at := (first + y*down) * 3
+		for range outW {
+			out = append(out, pix[at], pix[at+1], pix[at+2])
+			at += right * 3
 		}
 	}
 	return out
-}
-
-// sourceOf is the pixel of the stored picture, of size w x h, that stands at x, y in the upright one.
-func sourceOf(x, y, w, h int, orientation int) (int, int) {
-	switch orientation {
-	case 2:
-		return w - 1 - x, y
-	case 3:
-		return w - 1 - x, h - 1 - y
-	case 4:
-		return x, h - 1 - y
-	case 5:
-		return y, x
-	case 6:
-		return y, h - 1 - x
-	case 7:
-		return w - 1 - y, h - 1 - x
-	case 8:
-		return w - 1 - y, x
-	default:
-		return x, y
-	}
 }

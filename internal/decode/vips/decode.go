@@ -9,31 +9,14 @@ package vips
 import "C"
 
 import (
-	"cmp"
 	"fmt"
 	"runtime"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/davidbyttow/govips/v2/vips"
 )
-
-// Kinds of [Error].
-const (
-	KindDamaged     = "damaged"
-	KindTruncated   = "truncated"
-	KindUnsupported = "unsupported"
-	KindTooLarge    = "too-large"
-)
-
-// An Error says why a file gave no picture. Msg is for a person.
-type Error struct {
-	Kind string
-	Msg  string
-}
-
-func (e *Error) Error() string { return "picture is " + e.Kind + ": " + e.Msg }
 
 // keptTiles is how many tiles long both sides of a large picture stay while it streams through the shrink: enough that the
 // tile is within a fraction of a grey level of one from full size.
@@ -62,11 +45,16 @@ var mu sync.Mutex
 
 var startOnce sync.Once
 
+// firstLog is the first warning since the picture began. Some loaders (PNG's) say there, and not in the error, what is wrong.
+var firstLog atomic.Pointer[string]
+
+func keepLog(_ string, _ vips.LogLevel, text string) { firstLog.CompareAndSwap(nil, &text) }
+
 // Startup starts libvips; the first use does so too. A process that only sees JPEG never pays for it.
 func Startup() {
 	startOnce.Do(func() {
 		// Before Startup, which would fill stderr. The texts that matter come back as errors.
-		vips.LoggingSettings(func(string, vips.LogLevel, string) {}, vips.LogLevelError)
+		vips.LoggingSettings(keepLog, vips.LogLevelWarning)
 		vips.Startup(&vips.Config{ConcurrencyLevel: 1})
 	})
 }
@@ -80,10 +68,11 @@ func Decode(data []byte, format string, o Options) (*Image, error) {
 	Startup()
 	mu.Lock()
 	defer mu.Unlock()
+	firstLog.Store(nil)
 	exif := exifOf(data, format)
 	copts := C.load_options{loader: C.CString(l), max_pixels: C.int64_t(o.MaxPixels)}
 	defer C.free(unsafe.Pointer(copts.loader))
-	copts.orientation = C.int(orientationOf(exif, format))
+	copts.orientation = C.int(orientation(exif, format))
 	if o.TileSize > 0 {
 		copts.min_side = C.int(float64(o.TileSize) * max(keptTiles, o.MinScaleTiles))
 	}
@@ -112,6 +101,14 @@ func Decode(data []byte, format string, o Options) (*Image, error) {
 	return img, err
 }
 
+// orientation is what turns the picture upright after libvips has read it; 1: nothing does.
+func orientation(exif []byte, format string) int {
+	if !turnsByEXIF(format) {
+		return 1
+	}
+	return Orientation(exif)
+}
+
 // toRGB copies 8-bit pixels out of libvips' memory, as sRGB.
 func toRGB(native []byte, w, h, bands int, icc []byte) ([]byte, error) {
 	out := make([]byte, w*h*3)
@@ -131,39 +128,6 @@ func toRGB(native []byte, w, h, bands int, icc []byte) ([]byte, error) {
 		}
 	}
 	return out, nil
-}
-
-// loadError makes an [Error] of libvips' error text and clears it.
-func loadError(o *C.load_options) error {
-	text := C.GoString(C.vips_error_buffer())
-	C.vips_error_clear()
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	if o.too_large != 0 {
-		return &Error{Kind: KindTooLarge, Msg: strings.TrimPrefix(line, "dupfind: ")}
-	}
-	return &Error{Kind: kindOfText(text), Msg: cmp.Or(strings.TrimPrefix(line, "dupfind: "), "no picture came of it")}
-}
-
-// kindWords are what the loaders' texts hold, first match wins. The verdict is the same for a scan (the photo is left
-// out); only the word that a person reads depends on it.
-var kindWords = []struct{ word, kind string }{
-	{"out of memory", KindTooLarge}, {"unable to allocate", KindTooLarge}, {"too large", KindTooLarge}, {"too big", KindTooLarge},
-	{"memory limit", KindTooLarge}, {"security limit", KindTooLarge}, {"dimensions exceed", KindTooLarge},
-	{"truncat", KindTruncated}, {"premature", KindTruncated}, {"end of file", KindTruncated}, {"end-of-file", KindTruncated},
-	{"end of stream", KindTruncated}, {"end of data", KindTruncated}, {"not enough", KindTruncated}, {"unexpected eof", KindTruncated},
-	{"read error", KindTruncated},
-	{"unsupported", KindUnsupported}, {"not supported", KindUnsupported}, {"not implemented", KindUnsupported},
-	{"class \"", KindUnsupported}, {"no known", KindUnsupported},
-}
-
-func kindOfText(text string) string {
-	text = strings.ToLower(text)
-	for _, k := range kindWords {
-		if strings.Contains(text, k.word) {
-			return k.kind
-		}
-	}
-	return KindDamaged
 }
 
 var loaders = map[string]string{
@@ -201,5 +165,5 @@ func check(data []byte, format string, maxPixels int64) (string, error) {
 	if len(data) == 0 {
 		return "", &Error{Kind: KindTruncated, Msg: "no bytes"}
 	}
-	return l, nil
+	return l, checkComplete(data, format)
 }

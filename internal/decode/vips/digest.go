@@ -27,11 +27,12 @@ func PixelDigest(data []byte, format string, o Options) ([32]byte, error) {
 	Startup()
 	mu.Lock()
 	defer mu.Unlock()
+	firstLog.Store(nil)
 	runtime.LockOSThread() // a region belongs to its thread
 	defer runtime.UnlockOSThread()
 	copts := C.load_options{loader: C.CString(l), max_pixels: C.int64_t(o.MaxPixels)}
 	defer C.free(unsafe.Pointer(copts.loader))
-	copts.orientation = C.int(orientationOf(exifOf(data, format), format))
+	copts.orientation = C.int(orientation(exifOf(data, format), format))
 	var pin runtime.Pinner
 	pin.Pin(unsafe.SliceData(data))
 	defer pin.Unpin()

@@ -24,17 +24,16 @@ static cmsUInt32Number pixel_type(cmsColorSpaceSignature space, int bands, int b
 	return COLORSPACE_SH(pt) | CHANNELS_SH(bands) | BYTES_SH(bytes);
 }
 
-int icc_to_srgb(const void *profile, size_t profile_len, const void *pix, void *out, size_t pixels, int bands, int bytes_per_sample)
+void *icc_open(const void *profile, size_t profile_len, int bands, int bytes_per_sample)
 {
-	/* A context of its own: no state is shared between threads, and errors go nowhere but the return value. */
+	/* A context of its own: no state is shared, and errors go nowhere but the return value. */
 	cmsContext ctx = cmsCreateContext(NULL, NULL);
 	cmsHPROFILE from = NULL, to = NULL;
 	cmsHTRANSFORM transform = NULL;
 	cmsUInt32Number type;
-	int result = -1;
 
 	if (ctx == NULL)
-		return -1;
+		return NULL;
 	from = cmsOpenProfileFromMemTHR(ctx, profile, (cmsUInt32Number)profile_len);
 	if (from == NULL)
 		goto done;
@@ -42,10 +41,21 @@ int icc_to_srgb(const void *profile, size_t profile_len, const void *pix, void *
 	to = cmsCreate_sRGBProfileTHR(ctx);
 	if (type == 0 || to == NULL)
 		goto done;
+	/* The coarser grid matters for CMYK alone, where the fine one takes longer than the photo. */
 	transform = cmsCreateTransformTHR(ctx, from, type, to, COLORSPACE_SH(PT_RGB) | CHANNELS_SH(3) | BYTES_SH(bytes_per_sample),
-		INTENT_PERCEPTUAL, 0);
+		INTENT_PERCEPTUAL, bands == 4 ? cmsFLAGS_LOWRESPRECALC : 0);
+done:
+	if (to != NULL)
+		cmsCloseProfile(to);
+	if (from != NULL)
+		cmsCloseProfile(from);
 	if (transform == NULL)
-		goto done;
+		cmsDeleteContext(ctx);
+	return transform;
+}
+
+void icc_apply(void *transform, const void *pix, void *out, size_t pixels, int bands, int bytes_per_sample)
+{
 	while (pixels > 0) { /* the count of one call has 32 bits */
 		cmsUInt32Number n = pixels > (1u << 24) ? 1u << 24 : (cmsUInt32Number)pixels;
 
@@ -54,14 +64,12 @@ int icc_to_srgb(const void *profile, size_t profile_len, const void *pix, void *
 		out = (char *)out + (size_t)n * 3 * bytes_per_sample;
 		pixels -= n;
 	}
-	result = 0;
-done:
-	if (transform != NULL)
-		cmsDeleteTransform(transform);
-	if (to != NULL)
-		cmsCloseProfile(to);
-	if (from != NULL)
-		cmsCloseProfile(from);
+}
+
+void icc_close(void *transform)
+{
+	cmsContext ctx = cmsGetTransformContextID(transform);
+
+	cmsDeleteTransform(transform);
 	cmsDeleteContext(ctx);
-	return result;
 }

@@ -178,8 +178,6 @@ static int prepare(VipsImage **image, load_options *o, load_picture *out)
 	out->width = (*image)->Xsize;
 	out->height = (*image)->Ysize;
 	out->pages = vips_image_get_n_pages(*image);
-	if (o->orientation == 0)
-		o->orientation = vips_image_get_orientation(*image);
 	copy_blob(*image, VIPS_META_ICC_NAME, &out->icc, &out->icc_len);
 	copy_blob(*image, VIPS_META_EXIF_NAME, &out->exif, &out->exif_len);
 	if (plain_colours(image, &out->bands) || plain_samples(image) || flatten(image, out->bands) ||
@@ -218,8 +216,6 @@ int load_open_strips(const void *data, size_t len, load_options *o, load_strips 
 	if (open_image(data, len, o, &s->image))
 		return -1;
 	s->pages = vips_image_get_n_pages(s->image);
-	if (o->orientation == 0)
-		o->orientation = vips_image_get_orientation(s->image);
 	copy_blob(s->image, VIPS_META_ICC_NAME, &s->icc, &s->icc_len);
 	if (plain_colours(&s->image, &s->colours) || plain_samples(&s->image) || turn(&s->image, o->orientation))
 		return -1;

@@ -13,7 +13,7 @@ typedef struct {
 	const char *loader; /* a libvips operation that reads from memory */
 	int64_t max_pixels; /* 0: no limit */
 	int min_side;       /* shrink by whole numbers while both sides keep this length; 0: never */
-	int orientation;    /* EXIF's, applied at the end; 0: what libvips found (TIFF) */
+	int orientation;    /* EXIF's, applied at the end */
 	int too_large;      /* out: the declared size is over the limit */
 } load_options;
 
