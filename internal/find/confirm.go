@@ -101,7 +101,8 @@ func (l *library) confirm(ctx context.Context, db *store.DB, classes [][]*photo)
 	}
 	fresh, err := l.digestAll(ctx, todo)
 	// What is known is kept, also when the report was interrupted.
-	return errors.Join(err, l.keep(context.WithoutCancel(ctx), db, classes, fresh))
+	l.keep(context.WithoutCancel(ctx), db, classes, fresh)
+	return err
 }
 
 // digestAll decodes photos in full, several at once, and returns those that
@@ -159,9 +160,9 @@ func (l *library) digest(ctx context.Context, p *photo) (digest [32]byte, why de
 }
 
 // keep stores fresh digests, each in the evidence about its photo and one other
-// of its class. A library that can only be read keeps none, and the next report
-// compares again.
-func (l *library) keep(ctx context.Context, db *store.DB, classes [][]*photo, fresh map[int64]bool) error {
+// of its class. What cannot be stored is compared again by the next report, so
+// that this one does not fail for it.
+func (l *library) keep(ctx context.Context, db *store.DB, classes [][]*photo, fresh map[int64]bool) {
 	var all []store.Evidence
 	for _, class := range classes {
 		known := slices.DeleteFunc(slices.Clone(class), func(p *photo) bool { _, ok := l.digests[p.ID]; return !ok })
@@ -177,12 +178,11 @@ func (l *library) keep(ctx context.Context, db *store.DB, classes [][]*photo, fr
 		}
 	}
 	if len(all) == 0 {
-		return nil
+		return
 	}
-	if err := db.PutEvidence(ctx, all); err != nil && !errors.Is(err, store.ErrReadOnly) {
-		return err
+	if err := db.PutEvidence(ctx, all); !errors.Is(err, store.ErrReadOnly) {
+		l.NotKept = err
 	}
-	return nil
 }
 
 func (l *library) evidence(p, q *photo) store.Evidence {

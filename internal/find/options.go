@@ -105,6 +105,10 @@ type Numbers struct {
 	// Unconfirmed are photos that look equal to another and whose pixels could
 	// not be compared.
 	Unconfirmed []Unconfirmed
+	// NotKept says why verdicts on pixels could not be stored, so that the next
+	// report has to compare these photos again. It is nil when they were, and on
+	// a store opened for reading only.
+	NotKept error
 	// Searched says that the store's pairs did not answer, and why.
 	Searched SearchReason
 }
