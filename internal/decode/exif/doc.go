@@ -5,5 +5,7 @@
 // that matter within fixed bounds and writes the tags in use, and only those whose values are whole, into a new small
 // block. goexif reads that. What the guard writes is at most some 100 KiB, whatever it was given.
 //
+// Stars and captions, which most programs write into XMP alone, are taken from there.
+//
 // The package knows nothing of JPEG or any other container: its caller hands it the block.
 package exif

@@ -50,6 +50,7 @@ func (p picture) decode(tileSize int) (decode.Done, [][]byte, error) {
 	if err != nil {
 		return decode.Done{}, nil, err
 	}
+	x.facts.AddXMP(exif.FindXMP(p.data))
 	tile := x.tile(decode.TileSize)
 	hash := sha256.Sum256(tile)
 	thumb, err := thumbnail(tile, x.width, x.height)
