@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"errors"
 	"strconv"
 	"testing"
@@ -142,5 +143,34 @@ func TestMoveTakesFileAlong(t *testing.T) {
 	}
 	if removed, err := d.RemovedBefore(t.Context()); err != nil || removed[sha(0)] != "run-1" {
 		t.Errorf("brought back: got %v, %v", removed, err)
+	}
+}
+
+// TestJournalIsSynced: the journal's own transactions wait for the disk, and
+// the connection is fast again after them, also after a failed one.
+func TestJournalIsSynced(t *testing.T) {
+	d := newDB(t)
+	mode := func(q querier) (n int) {
+		t.Helper()
+		if err := q.QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	const normal, full = 1, 2
+	broken := errors.New("broken")
+	for _, want := range []error{nil, broken} {
+		err := d.writeSynced(t.Context(), "test", func(tx *sql.Tx) error {
+			if got := mode(tx); got != full {
+				t.Errorf("in the journal's transaction: synchronous is %d, want %d", got, full)
+			}
+			return want
+		})
+		if !errors.Is(err, want) {
+			t.Errorf("got %v, want %v", err, want)
+		}
+		if got := mode(d.w); got != normal {
+			t.Errorf("after it: synchronous is %d, want %d", got, normal)
+		}
 	}
 }

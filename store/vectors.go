@@ -17,10 +17,9 @@ type Vector struct {
 	Searched  bool // the engine asked about has compared it with all others
 }
 
-// normTolerance is how far the length of a stored vector may be from 1. A
-// vector normalised in float32 is within 1e-6; the int8 model's own rounding
-// reaches 1e-4; a flipped exponent or sign of garbage does not come that near.
-const normTolerance = 1e-2
+// normTolerance is how far the length of a stored vector may be from 1: as far
+// as backends may be off, so that nothing they gave is refused here.
+const normTolerance = 1e-3
 
 // EncodeVector returns the stored form: float32, little-endian.
 func EncodeVector(v []float32) []byte {
