@@ -76,7 +76,7 @@ func compareCopies(a, b Copy) int {
 		yesFirst(a.Chosen, b.Chosen),
 		yesFirst(a.Protected, b.Protected),
 		yesFirst(a.Managed, b.Managed),
-		cmp.Compare(a.MtimeNS, b.MtimeNS),
+		cmp.Compare(a.mtimeSeconds(), b.mtimeSeconds()),
 		yesFirst(a.clean, b.clean),
 		compareNames(a.Path, b.Path),
 	)

@@ -22,9 +22,13 @@ var copyMarks = []*regexp.Regexp{
 // cleanName says whether a file's name looks like one that a camera or a
 // person gave, and not like one that a copying program made of it. A trailing
 // blank and number count as a copy's mark only behind another digit or letter,
-// as in "IMG_1 2", never when the name is nothing else.
+// as in "IMG_1 2", never when the name is nothing else. A name that has lost its
+// extension is not clean: other programs will not know it for a photo.
 func cleanName(p string) bool {
 	base := path.Base(p)
+	if path.Ext(base) == "" {
+		return false
+	}
 	stem := strings.ToLower(strings.TrimSuffix(base, path.Ext(base)))
 	for _, m := range copyMarks {
 		if at := m.FindStringIndex(stem); at != nil && at[1]-at[0] < len(stem) {

@@ -72,7 +72,7 @@ func withoutIDs(r Result) Result {
 }
 
 func TestOrderOfInputDoesNotMatter(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(150) {
 		r := rand.New(rand.NewPCG(seed, 1))
 		photos, pairs := randomCase(r)
 		want := withoutIDs(Build(photos, pairs, testOptions))
@@ -89,7 +89,7 @@ func TestOrderOfInputDoesNotMatter(t *testing.T) {
 func build(photos []Photo, pairs []Pair) Result { return Build(photos, pairs, testOptions) }
 
 func TestInvariants(t *testing.T) {
-	for seed := range uint64(2000) {
+	for seed := range uint64(600) {
 		photos, pairs := randomCase(rand.New(rand.NewPCG(seed, 2)))
 		r := Build(photos, pairs, testOptions)
 		checkStars(t, seed, photos, pairs, r)
@@ -203,7 +203,7 @@ func checkNothingLost(t *testing.T, seed uint64, pairs []Pair, r Result) {
 // What quarantine moves, asked for sure kinds only, must be what the whole
 // report says about these kinds.
 func TestVaguerPairsDoNotChangeSurerGroups(t *testing.T) {
-	for seed := range uint64(1000) {
+	for seed := range uint64(300) {
 		photos, pairs := randomCase(rand.New(rand.NewPCG(seed, 3)))
 		for least := 1; least <= 5; least++ {
 			o := testOptions

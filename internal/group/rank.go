@@ -27,9 +27,10 @@ type rule struct {
 	reason  func(kept, other *candidate) string // for a person
 }
 
-// rules are those of the design's section 7, in its order. "Least compressed"
-// is three of them: a format without loss, then within one format the JPEG
-// quality and the bytes.
+// rules are those of the design's section 7, in its order, with what people
+// added themselves (rating, caption) beside what cameras write. "Least
+// compressed" is three of them: a format without loss, then within one format
+// the JPEG quality, or the bytes where these tell of the compression.
 var rules = []rule{
 	{func(a, b *candidate) int { return yesFirst(a.best().Chosen, b.best().Chosen) }, fixed("you decided to keep it")},
 	{func(a, b *candidate) int { return yesFirst(a.best().Protected, b.best().Protected) }, fixed("in a protected folder")},
@@ -38,12 +39,14 @@ var rules = []rule{
 	{func(a, b *candidate) int { return yesFirst(a.HasExif, b.HasExif) }, fixed("has EXIF data")},
 	{func(a, b *candidate) int { return yesFirst(a.TakenAt != "", b.TakenAt != "") }, fixed("has the date taken")},
 	{func(a, b *candidate) int { return yesFirst(a.HasGPS, b.HasGPS) }, fixed("has a GPS position")},
+	{func(a, b *candidate) int { return yesFirst(a.Rating > 0, b.Rating > 0) }, fixed("has a rating")},
+	{func(a, b *candidate) int { return yesFirst(a.Caption != "", b.Caption != "") }, fixed("has a caption")},
 	{func(a, b *candidate) int { return cmp.Compare(a.formatOrder(), b.formatOrder()) }, betterFormat},
 	{func(a, b *candidate) int { return strings.Compare(a.format(), b.format()) }, betterFormat},
 	{func(a, b *candidate) int { return cmp.Compare(b.JPEGQuality, a.JPEGQuality) }, lessCompressed},
-	{func(a, b *candidate) int { return cmp.Compare(b.SizeBytes, a.SizeBytes) }, moreBytes},
+	{func(a, b *candidate) int { return cmp.Compare(b.codedBytes(), a.codedBytes()) }, moreBytes},
 	{func(a, b *candidate) int { return yesFirst(a.best().Managed, b.best().Managed) }, fixed("inside a managed photo library")},
-	{func(a, b *candidate) int { return cmp.Compare(a.best().MtimeNS, b.best().MtimeNS) }, func(k, o *candidate) string { return older(k.best().File, o.best().File) }},
+	{func(a, b *candidate) int { return cmp.Compare(a.best().mtimeSeconds(), b.best().mtimeSeconds()) }, func(k, o *candidate) string { return older(k.best().File, o.best().File) }},
 	{func(a, b *candidate) int { return yesFirst(a.best().clean, b.best().clean) }, func(k, o *candidate) string { return nicerName(k.best().File, o.best().File) }},
 	{func(a, b *candidate) int { return compareNames(a.best().Path, b.best().Path) }, func(k, o *candidate) string { return nicerName(k.best().File, o.best().File) }},
 }
@@ -98,7 +101,7 @@ func whyThisFile(kept, other File) string {
 		return "in a protected folder"
 	case kept.Managed != other.Managed:
 		return "inside a managed photo library"
-	case kept.MtimeNS != other.MtimeNS:
+	case kept.mtimeSeconds() != other.mtimeSeconds():
 		return older(kept, other)
 	}
 	return nicerName(kept, other)
@@ -111,6 +114,7 @@ func morePixels(k, o *candidate) string {
 var (
 	rawFormats  = []string{"raw", "dng", "cr2", "cr3", "crw", "nef", "nrw", "arw", "srf", "sr2", "raf", "orf", "rw2", "pef", "srw", "x3f", "3fr", "iiq", "erf", "mrw", "kdc", "dcr", "rwl"}
 	heicFormats = []string{"heic", "heif"}
+	lossless    = []string{"tiff", "tif", "png", "bmp", "gif"}
 	// lossyOrder is the order of formats that are no camera's own, those
 	// without loss first; a format not listed comes last.
 	lossyOrder = []string{"tiff", "tif", "png", "bmp", "jpeg", "jpg", "jxl", "avif", "webp", "gif"}
@@ -127,6 +131,16 @@ func (c *candidate) origin() int {
 		return 1
 	}
 	return 0
+}
+
+// codedBytes is the size where it tells how much a format with loss threw
+// away: not without loss, and not where the JPEG quality is known, since what
+// is left are bytes of metadata and of packing.
+func (c *candidate) codedBytes() int64 {
+	if c.JPEGQuality > 0 || slices.Contains(lossless, c.format()) {
+		return 0
+	}
+	return c.SizeBytes
 }
 
 func (c *candidate) formatOrder() int {
@@ -162,8 +176,7 @@ func moreBytes(k, o *candidate) string {
 	return fmt.Sprintf("less compressed: %d bytes against %d", k.SizeBytes, o.SizeBytes)
 }
 
-// older says which file was changed first, as finely as needed to tell them
-// apart. Times are given in UTC: the same library gives the same text anywhere.
+// older says which file was changed first. Times are given in UTC: the same library gives the same text anywhere.
 func older(k, o File) string {
 	a, b := time.Unix(0, k.MtimeNS).UTC(), time.Unix(0, o.MtimeNS).UTC()
 	for _, layout := range []string{time.DateOnly, time.DateTime} {
@@ -171,8 +184,12 @@ func older(k, o File) string {
 			return fmt.Sprintf("older: %s against %s", x, y)
 		}
 	}
-	return "older by less than a second"
+	return "older"
 }
+
+// mtimeSeconds is the time of the last change, as finely as it means anything:
+// copying tools and file systems drop the rest.
+func (f File) mtimeSeconds() int64 { return f.MtimeNS / 1e9 }
 
 // compareNames puts short names first, then short paths, then goes by bytes.
 func compareNames(a, b string) int {
