@@ -20,10 +20,7 @@ func (a app) forgetCommand() command {
 			if c.NArg() == 0 {
 				return usagef("forget", "name the folder to forget; dupfind status lists them")
 			}
-			if _, err := a.statDB(o); err != nil {
-				return err
-			}
-			lib, err := a.openForWriting(ctx, o, "forget")
+			lib, err := a.openKnown(ctx, o, "forget")
 			if err != nil {
 				return err
 			}

@@ -20,8 +20,16 @@ type library struct {
 	lock *store.LibraryLock
 }
 
-// openForWriting takes the lock, opens the library and brings a killed
-// quarantine or restore to its end.
+// openKnown opens a library for writing that must be there already.
+func (a app) openKnown(ctx context.Context, o flagOptions, command string) (*library, error) {
+	if _, err := a.statDB(o); err != nil {
+		return nil, err
+	}
+	return a.openForWriting(ctx, o, command)
+}
+
+// openForWriting takes the lock, opens the library, making it if need be, and
+// brings a killed quarantine or restore to its end.
 func (a app) openForWriting(ctx context.Context, o flagOptions, command string) (_ *library, err error) {
 	lock, err := store.Lock(o.DB, command)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"github.com/dupfind/dupfind/internal/quarantine"
@@ -99,44 +100,50 @@ func (a app) printPlanned(f findOptions, p *quarantine.Plan, dryRun bool) error 
 // planText lists what would move, beside its keeper, and what is held back.
 func planText(p *quarantine.Plan, width int) string {
 	var b strings.Builder
+	r := planResult(p)
+	base := term.CommonFolder(itemPaths(r.Items))
+	if base != "" {
+		fmt.Fprintf(&b, "Paths are below %s\n\n", term.Escape(base))
+	}
 	if len(p.Moves) > 0 {
 		t := term.Table{Columns: []term.Column{{}, {Right: true}, {Shrink: true}, {Shrink: true}}, Indent: 2, Width: width}
 		t.Row(nil, "kind", "size", "copy", "kept")
 		for _, m := range p.Moves {
-			t.Row(nil, m.Kind, term.Bytes(m.Copy.SizeBytes), term.Escape(m.Copy.Path()), term.Escape(m.Keeper.Path()))
+			t.Row(nil, m.Kind, term.Bytes(m.Copy.SizeBytes), shown(m.Copy.Path(), base), shown(m.Keeper.Path(), base))
 			if len(m.Lacks) > 0 {
-				t.Row(nil, "", "", "has what the kept one lacks: "+term.Escape(strings.Join(m.Lacks, ", ")))
+				t.Row(nil, "", "", "  has what the kept one lacks: "+term.Escape(strings.Join(m.Lacks, ", ")))
 			}
 		}
 		_ = t.Write(&b) // a Builder never fails
 		b.WriteByte('\n')
 	}
-	writeItems(&b, "Held back", p.Held, width)
+	writeItems(&b, "Held back:", p.Held, base)
 	return b.String()
 }
 
-func writeItems(b *strings.Builder, title string, items []quarantine.Item, width int) {
+func writeItems(b *strings.Builder, title string, items []quarantine.Item, base string) {
 	if len(items) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "%s\n", title)
-	t := term.Table{Columns: []term.Column{{Shrink: true}, {}}, Indent: 2, Width: width}
+	fmt.Fprintln(b, title)
 	for _, i := range items {
-		t.Row(nil, term.Escape(i.Path), itemReason(i))
+		fmt.Fprintf(b, "  %s\n      %s\n", shown(i.Path, base), itemReason(i))
 	}
-	_ = t.Write(b) // a Builder never fails
 	b.WriteByte('\n')
 }
 
-func itemReason(i quarantine.Item) string {
-	text := i.Reason.Text()
-	switch {
-	case text == "":
-		return term.Escape(i.Detail)
-	case i.Detail != "" && i.Detail != text:
-		return text + " (" + term.Escape(i.Detail) + ")"
+// shown is a path below base, made harmless.
+func shown(path, base string) string { return term.Escape(strings.TrimPrefix(path, base)) }
+
+// itemPaths yields the paths of items and of their keepers.
+func itemPaths(items []quarantine.Item) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, i := range items {
+			if !yield(i.Path) || (i.Keeper != "" && !yield(i.Keeper)) {
+				return
+			}
+		}
 	}
-	return text
 }
 
 // printMoved shows what a quarantine or a restore did.
@@ -152,7 +159,7 @@ func (a app) printMoved(f findOptions, kind string, r quarantine.Result) error {
 				items = append(items, i)
 			}
 		}
-		writeItems(&b, outcomeTitle(o), items, a.width())
+		writeItems(&b, outcomeTitle(o), items, "")
 	}
 	switch {
 	case kind == "restore":
@@ -172,15 +179,15 @@ func (a app) printMoved(f findOptions, kind string, r quarantine.Result) error {
 func outcomeTitle(o quarantine.Outcome) string {
 	switch o {
 	case quarantine.Held:
-		return "Held back"
+		return "Held back:"
 	case quarantine.Refused:
-		return "Refused: a check failed at the last moment"
+		return "Refused, because a check failed at the last moment:"
 	case quarantine.Failed:
-		return "Failed: the system did not allow it"
+		return "Failed, because the system did not allow it:"
 	case quarantine.AlreadyBack:
-		return "Already where they were"
+		return "Already where they were:"
 	case quarantine.Gone:
-		return "Not found, neither in the quarantine nor where they were"
+		return "Not found, neither in the quarantine nor where they were:"
 	}
 	return string(o)
 }
@@ -195,4 +202,15 @@ func recoveredLines(r quarantine.Recovered) []string {
 		out = append(out, "while finishing an interrupted run: "+p)
 	}
 	return out
+}
+
+func itemReason(i quarantine.Item) string {
+	text := i.Reason.Text()
+	switch {
+	case text == "":
+		return term.Escape(i.Detail)
+	case i.Detail != "" && i.Detail != text:
+		return text + " (" + term.Escape(i.Detail) + ")"
+	}
+	return text
 }

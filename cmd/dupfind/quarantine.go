@@ -74,7 +74,7 @@ func (a app) quarantine(ctx context.Context, o flagOptions, c *cli.Context) erro
 		}
 		return errors.Join(a.moveCopies(ctx, db, f, q, c.Bool(flagYes)), db.Close())
 	}
-	lib, err := a.openForWriting(ctx, o, "quarantine")
+	lib, err := a.openKnown(ctx, o, "quarantine")
 	if err != nil {
 		return err
 	}

@@ -61,13 +61,10 @@ func (a app) restore(ctx context.Context, o flagOptions, c *cli.Context) error {
 // openForWritingIfThere opens the library, or returns nil where there is none
 // and a folder is to be restored from its manifest alone.
 func (a app) openForWritingIfThere(ctx context.Context, o flagOptions, t quarantine.Target) (*library, error) {
-	if _, err := os.Stat(o.DB); errors.Is(err, os.ErrNotExist) {
-		if t.Folder == "" {
-			return nil, store.ErrNoDB
-		}
+	lib, err := a.openKnown(ctx, o, "restore")
+	if t.Folder != "" && errors.Is(err, store.ErrNoDB) {
 		return nil, nil
 	}
-	lib, err := a.openForWriting(ctx, o, "restore")
 	if t.Folder != "" && (errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNewerSchema) || errors.Is(err, store.ErrNotOurs)) {
 		a.note(o, "the library cannot be used (%v); restoring from the manifest alone", err)
 		return nil, nil

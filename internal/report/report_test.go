@@ -298,27 +298,6 @@ func TestNewGroup(t *testing.T) {
 	}
 }
 
-func TestCommonFolder(t *testing.T) {
-	for _, c := range []struct {
-		paths []string
-		want  string
-	}{
-		{[]string{"/a/b/c.jpg", "/a/b/d/e.jpg"}, "/a/b/"},
-		{[]string{"/a/bc/x.jpg", "/a/bd/x.jpg"}, "/a/"},
-		{[]string{"/a/x.jpg", "/b/x.jpg"}, ""},
-		{[]string{"/x.jpg", "/y.jpg"}, ""},
-		{nil, ""},
-	} {
-		d := &Document{}
-		for _, p := range c.paths {
-			d.Groups = append(d.Groups, Group{Keeper: File{Path: p}})
-		}
-		if got := commonFolder(d); got != c.want {
-			t.Errorf("%q: got %q, want %q", c.paths, got, c.want)
-		}
-	}
-}
-
 func TestExpected(t *testing.T) {
 	for f, want := range map[float64]string{0: "hardly any", 0.04: "hardly any", 0.06: "about 0.1", 3.14: "about 3.1", 12.4: "about 12", 1248: "about 1,200", 1.2e9: "about 1,200,000,000"} {
 		if got := expected(f); got != want {

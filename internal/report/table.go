@@ -23,7 +23,7 @@ type TableOptions struct {
 func WriteTable(w io.Writer, d *Document, o TableOptions) (err error) {
 	b := bufio.NewWriter(w)
 	defer func() { err = errors.Join(err, b.Flush()) }()
-	t := &table{w: b, d: d, o: o, base: commonFolder(d)}
+	t := &table{w: b, d: d, o: o, base: term.CommonFolder(paths(d))}
 	if len(d.Groups) > 0 && t.base != "" {
 		t.line("Paths are below %s", term.Escape(t.base))
 		t.line("")
@@ -163,23 +163,12 @@ func dimensions(f *File) string {
 	return fmt.Sprintf("%dx%d", f.Width, f.Height)
 }
 
-// commonFolder is the longest folder that all files are in, with its '/'. The
-// root of the file system is not worth a line.
-func commonFolder(d *Document) string {
-	base, first := "", true
-	each(d, func(p string) {
-		dir := p[:strings.LastIndexByte(p, '/')+1]
-		if first {
-			base, first = dir, false
-		}
-		for !strings.HasPrefix(dir, base) {
-			base = base[:strings.LastIndexByte(strings.TrimSuffix(base, "/"), '/')+1]
-		}
-	})
-	if base == "/" {
-		return ""
+// paths yields every path that the table shows.
+func paths(d *Document) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		more := true
+		each(d, func(p string) { more = more && yield(p) })
 	}
-	return base
 }
 
 func each(d *Document, f func(path string)) {
