@@ -56,6 +56,10 @@ type Image struct {
 
 // Decode reads the JPEG picture that data begins with. What follows its end marker does not matter.
 func Decode(data []byte, o Options) (*Image, error) {
+	return decode(data, o, maxScans)
+}
+
+func decode(data []byte, o Options, maxScans int) (*Image, error) {
 	if len(data) < 4 {
 		return nil, &Error{Kind: KindTruncated, Msg: fmt.Sprintf("%d bytes", len(data))}
 	}
@@ -63,7 +67,7 @@ func Decode(data []byte, o Options) (*Image, error) {
 	if o.TileSize > 0 && o.MinScaleTiles > 0 {
 		minSide = int(math.Ceil(float64(o.TileSize) * o.MinScaleTiles))
 	}
-	copts := C.turbo_options{min_side: C.int(minSide), max_pixels: C.int64_t(o.MaxPixels), max_scans: maxScans}
+	copts := C.turbo_options{min_side: C.int(minSide), max_pixels: C.int64_t(o.MaxPixels), max_scans: C.int(maxScans)}
 	var out C.turbo_image
 	status := C.turbo_decode((*C.uchar)(unsafe.SliceData(data)), C.size_t(len(data)), &copts, &out)
 	if status != C.TURBO_OK {
