@@ -14,10 +14,10 @@ func TestCleanName(t *testing.T) {
 		"copy.jpg":                           true,
 		"Kopie.jpg":                          true,
 		"photocopy.jpg":                      true,
-		"a/b (1)/IMG_1.jpg":                  true, // the folder's name says nothing
+		"a/b (1)/IMG_1.jpg":                  true,  // the folder's name says nothing
 		"IMG_1":                              false, // lost its extension
 		".jpg":                               true,
-		"":                                   false,
+		"":                                   true,
 		"IMG_1 (1).jpg":                      false, // Windows, browsers
 		"IMG_1(12).jpg":                      false,
 		"copy of IMG_1.jpg":                  false, // Windows XP, Google
