@@ -10,7 +10,6 @@ import collections
 import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 
@@ -67,8 +66,7 @@ def accuracy(figures, scratch, full):
 
 def verdicts(db):
     """What the store says of each file: path -> (state, reason)."""
-    with sqlite3.connect(f"file:{db}?mode=ro", uri=True) as store:
-        rows = store.execute("SELECT path, state, reason FROM files WHERE gone_ns = 0").fetchall()
+    rows = common.query(db, "SELECT path, state, reason FROM files WHERE gone_ns = 0")
     return {bytes(path): (state, reason) for path, state, reason in rows}
 
 

@@ -1,9 +1,11 @@
 """What the benchmark scripts share: where things are, running the program, sampling its memory, figures with bars."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -96,6 +98,12 @@ def skipped(db):
     """What the program says it could not compare: a list of objects."""
     _, out = dupfind("skipped", "--db", db, "--json")
     return json.loads(out)["files"]
+
+
+def query(db, statement):
+    """Rows of a database, which is left as it is and closed again."""
+    with contextlib.closing(sqlite3.connect(f"file:{db}?mode=ro", uri=True)) as store:
+        return store.execute(statement).fetchall()
 
 
 class Scratch:
