@@ -109,6 +109,12 @@ func (l *library) confirm(ctx context.Context, db *store.DB, classes [][]*photo)
 // got a digest.
 func (l *library) digestAll(ctx context.Context, todo []*photo) (fresh map[int64]bool, err error) {
 	fresh = make(map[int64]bool)
+	tell := func(done int) {
+		if l.o.Confirming != nil {
+			l.o.Confirming(done, len(todo))
+		}
+	}
+	tell(0)
 	var mu sync.Mutex
 	done := 0
 	g, ctx := errgroup.WithContext(ctx)
@@ -127,9 +133,8 @@ func (l *library) digestAll(ctx context.Context, todo []*photo) (fresh map[int64
 			} else {
 				l.Unconfirmed = append(l.Unconfirmed, Unconfirmed{Path: p.files[0].Path, Reason: why})
 			}
-			if done++; l.o.Confirming != nil {
-				l.o.Confirming(done, len(todo))
-			}
+			done++
+			tell(done)
 			return nil
 		})
 	}

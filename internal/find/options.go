@@ -26,7 +26,10 @@ type Options struct {
 	Engine    index.Engine
 	Threshold float64 // similarity
 	Scale     Scale
-	Kinds     []match.Kind // nil: all
+	// Kinds are those wanted; nil: all. Who acts on some kinds only must ask for
+	// these: an equal copy of a same-pixels copy is by itself in a group of
+	// kind identical, and is the keeper's same-pixels copy where both are wanted.
+	Kinds []match.Kind
 	// Paths: groups and pairs that touch one of these files or folders, given
 	// as absolute paths; nil: all.
 	Paths []string
@@ -44,7 +47,7 @@ type Options struct {
 	// a search; nil: nobody is told.
 	Searching func(SearchReason)
 	// Progress hears of vector comparisons then, and Confirming of photos
-	// decoded in full.
+	// decoded in full: first of none done, and of nothing if none need be.
 	Progress   index.Progress
 	Confirming func(done, total int)
 }

@@ -151,8 +151,8 @@ func TestSamePixelsAreConfirmed(t *testing.T) {
 	o := g.options(0.95)
 	o.Confirming = func(done, total int) { confirmed = total }
 	r := g.groups(o)
-	// Of equal photos the largest file is kept: c.jpg has the longest comment.
-	want := []string{"c.jpg: a.jpg=same-pixels b.jpg=same-pixels", "d.png: e.png=same-pixels f.png=similar"}
+	// Of equal photos the older file is kept, or else the first by name.
+	want := []string{"a.jpg: b.jpg=same-pixels c.jpg=same-pixels", "d.png: e.png=same-pixels f.png=similar"}
 	if d := cmp.Diff(want, g.short(r)); d != "" || confirmed != 5 || len(r.Unconfirmed) != 0 {
 		t.Errorf("%d digests, unconfirmed %+v\n%s", confirmed, r.Unconfirmed, d)
 	}
