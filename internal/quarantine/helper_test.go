@@ -305,16 +305,26 @@ func contentsByPath(t testing.TB, folder string) map[string]string {
 	return all
 }
 
-// otherDevice is a folder on another filesystem than the test's own folder.
-func otherDevice(t testing.TB) string {
+// fastDir is a folder in memory where there is one: a kill does not care for the disk, and waiting for the
+// disk is what these tests would do most of the time.
+func fastDir(t testing.TB) string {
 	t.Helper()
-	here, err := fsx.LstatPath(t.TempDir())
+	dir, err := os.MkdirTemp("/dev/shm", "dupfind-test-")
 	if err != nil {
-		t.Fatal(err)
+		return t.TempDir()
 	}
-	for _, candidate := range []string{"/dev/shm", "/tmp", "/var/tmp"} {
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// otherDevice is a folder on another filesystem than the folder here.
+func otherDevice(t testing.TB, here string) string {
+	t.Helper()
+	own, err := fsx.LstatPath(here)
+	must(t, err)
+	for _, candidate := range []string{os.TempDir(), "/dev/shm", "/var/tmp"} {
 		there, err := fsx.LstatPath(candidate)
-		if err != nil || there.Device == here.Device {
+		if err != nil || there.Device == own.Device {
 			continue
 		}
 		dir, err := os.MkdirTemp(candidate, "dupfind-test-")

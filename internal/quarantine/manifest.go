@@ -27,11 +27,11 @@ type entryState string
 // The states of an entry, as the types of the lines that bring it there.
 const (
 	stateIntent     entryState = "intent"      // about to be moved, or not; to be looked at
-	stateCopied     entryState = "copied"      // across filesystems: the copy stands in the quarantine, synced and verified
+	stateCopied     entryState = "copied"      // across filesystems: a copy, synced and read back, is about to get its name in the quarantine
 	stateMoved      entryState = "moved"       // in the quarantine only
 	stateFailed     entryState = "failed"      // stayed where it was
 	stateRestoring  entryState = "restoring"   // about to be put back, or not; to be looked at
-	stateCopiedBack entryState = "copied-back" // across filesystems: stands at its place again, synced and verified
+	stateCopiedBack entryState = "copied-back" // across filesystems: a copy, synced and read back, is about to get its old name
 	stateRestored   entryState = "restored"    // at its place
 )
 

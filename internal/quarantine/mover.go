@@ -90,7 +90,7 @@ type shift struct {
 	temp     tempNames
 	proof    *proof                          // why the file may leave the library; nil only with back set
 	back     bool                            // it returns to the library, so nothing leaves
-	placed   func(missing []fsx.Xattr) error // across filesystems: the copy stands; called before the source goes
+	copied   func(missing []fsx.Xattr) error // across filesystems: writes down that a whole copy is about to get its name
 }
 
 // tempNames are the names that a move across filesystems uses for a moment. They are made of run and
@@ -182,14 +182,18 @@ func (s *shift) takeBack(why error) error {
 	return why
 }
 
-// byCopy moves across filesystems: copy to a temporary name, synced, read back, named without replacing,
-// recorded; then the source goes.
+// byCopy moves across filesystems: copy to a temporary name, synced and read back; recorded, so that
+// recovery knows whose copy it finds; named without replacing; then the source goes.
 func (s *shift) byCopy(ctx context.Context) error {
 	missing, err := fsx.CopyTo(ctx, s.file, s.to.dir, s.temp.partial)
 	if err != nil {
 		return err
 	}
 	hit("copied")
+	if err := s.copied(missing); err != nil {
+		return errors.Join(err, s.to.dir.Remove(s.temp.partial))
+	}
+	hit("copy-recorded")
 	if err := fsx.RenameAt(s.to.dir, s.temp.partial, s.to.dir, s.to.name); err != nil {
 		return errors.Join(err, s.to.dir.Remove(s.temp.partial))
 	}
@@ -204,10 +208,6 @@ func (s *shift) byCopy(ctx context.Context) error {
 	if err := s.untouched(); err != nil {
 		return s.dropCopy(err, copied)
 	}
-	if err := s.placed(missing); err != nil {
-		return s.dropCopy(err, copied)
-	}
-	hit("copy-recorded")
 	return s.unlinkSource(copied)
 }
 

@@ -313,7 +313,7 @@ func (r *restorer) shiftBack(ctx context.Context, fo *folder, e *entry, root *fs
 	}
 	hit("restore-intent")
 	s := &shift{file: file, from: from, to: to, temp: tempNamesOf(fo.run, e.seq), back: true}
-	s.placed = func(missing []fsx.Xattr) error {
+	s.copied = func(missing []fsx.Xattr) error {
 		if len(missing) > 0 {
 			note = fmt.Sprintf("the filesystem does not keep its extended attribute %s", missing[0].Name)
 		}

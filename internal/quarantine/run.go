@@ -278,7 +278,7 @@ func (r *runner) shiftOne(ctx context.Context, m PlannedMove, e *entry, fo *fold
 	defer func() { _ = to.dir.Close() }() // synced where it matters
 	hit("checked")
 	s := &shift{file: copied, from: from, to: to, temp: tempNamesOf(r.p.Name, e.seq), proof: proof}
-	s.placed = func(missing []fsx.Xattr) error {
+	s.copied = func(missing []fsx.Xattr) error {
 		e.xattrs = missing
 		return fo.record(change{e, stateCopied, "", ""})
 	}

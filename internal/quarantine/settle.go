@@ -177,6 +177,7 @@ func rename(from spot, to *spot) error {
 		return err
 	}
 	to.present, to.st, to.right = true, from.st, from.right
+	hit("settle-renamed")
 	return to.dir.Sync()
 }
 
@@ -252,6 +253,7 @@ func remove(p place) error {
 	if err := p.dir.Remove(p.name); err != nil {
 		return err
 	}
+	hit("settle-removed")
 	return p.dir.Sync()
 }
 
