@@ -130,32 +130,6 @@ func toRGB(native []byte, w, h, bands int, icc []byte) ([]byte, error) {
 	return out, nil
 }
 
-var loaders = map[string]string{
-	"jpeg": "jpegload_buffer",
-	"png":  "pngload_buffer",
-	"webp": "webpload_buffer",
-	"tiff": "tiffload_buffer",
-	"gif":  "gifload_buffer",
-	"bmp":  "magickload_buffer",
-	"heic": "heifload_buffer",
-	"avif": "heifload_buffer",
-	"jxl":  "jxlload_buffer",
-}
-
-// Formats says of each format whether this machine's libvips reads it.
-func Formats() map[string]bool {
-	Startup()
-	mu.Lock()
-	defer mu.Unlock()
-	out := make(map[string]bool, len(loaders))
-	for format, loader := range loaders {
-		name := C.CString(loader)
-		out[format] = C.load_has(name) != 0
-		C.free(unsafe.Pointer(name))
-	}
-	return out
-}
-
 // check refuses what must not reach libvips, and returns the loader.
 func check(data []byte, format string, maxPixels int64) (string, error) {
 	l, ok := loaders[format]

@@ -9,6 +9,7 @@ import "C"
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"runtime"
 	"unsafe"
 )
@@ -52,11 +53,16 @@ func PixelDigest(data []byte, format string, o Options) ([32]byte, error) {
 			return [32]byte{}, err
 		}
 	}
-	if s.pages > 1 {
+	if s.pages > 1 || animatedPNG(data, format) {
 		whole := sha256.Sum256(data)
 		return sha256.Sum256(append([]byte("pages of "), whole[:]...)), nil
 	}
 	return d.sum(), nil
+}
+
+// animatedPNG: libvips shows the first frame and does not say that there are more.
+func animatedPNG(data []byte, format string) bool {
+	return format == "png" && pngChunk(data, "acTL") != nil
 }
 
 // A digester hashes strips as 16-bit RGB; 8-bit samples are widened, so that depth alone makes no difference. Alpha goes
@@ -67,11 +73,8 @@ type digester struct {
 	rowBytes                             int
 	icc                                  []byte
 	strip, colour, rgb, wide, alpha      []byte
-	colourHash, alphaHash                interface {
-		Write([]byte) (int, error)
-		Sum([]byte) []byte
-	}
-	transparent bool
+	colourHash, alphaHash                hash.Hash
+	transparent                          bool
 }
 
 func newDigester(s *C.load_strips) *digester {
@@ -87,7 +90,7 @@ func newDigester(s *C.load_strips) *digester {
 	d.strip = make([]byte, d.rowBytes*stripRows)
 	d.colour = make([]byte, n*d.colours*d.depth)
 	d.rgb = make([]byte, n*3*d.depth)
-	d.wide = make([]byte, n*3*2)
+	d.wide = make([]byte, n*3*2) // colours, and then alpha
 	d.alpha = make([]byte, n*2)
 	return d
 }
@@ -125,7 +128,7 @@ func (d *digester) split(strip []byte, n int) []byte {
 		for _, v := range a {
 			d.transparent = d.transparent || v != 0xFF
 		}
-		d.alphaHash.Write(a)
+		d.alphaHash.Write(widen(d.wide, a, d.depth))
 	}
 	return colour
 }
