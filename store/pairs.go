@@ -45,8 +45,9 @@ func (d *DB) PutPairs(ctx context.Context, modelID int64, engine string, floor f
 			return err
 		}
 		for chunk := range idChunks(searched) {
+			// CROSS JOIN keeps this order of loops: SQLite would scan all embeddings for each chunk.
 			_, err := tx.ExecContext(ctx, `INSERT INTO searched (embedding_id, search_id)
-				SELECT v.id, ?1 FROM json_each(?2) j JOIN embeddings v ON v.model_id = ?3 AND v.content_id = j.value
+				SELECT v.id, ?1 FROM json_each(?2) j CROSS JOIN embeddings v ON v.model_id = ?3 AND v.content_id = j.value
 				WHERE true ON CONFLICT DO NOTHING`, id, chunk, modelID)
 			if err != nil {
 				return err

@@ -93,7 +93,7 @@ func (a app) moveCopies(ctx context.Context, db *store.DB, f findOptions, q quar
 	if err := allowedKinds(s.model, f.kinds); err != nil {
 		return err
 	}
-	s.options.Kinds = nil // groups are those of the report, whatever is moved of them
+	s.options.Kinds = f.kinds
 	found, err := find.Groups(ctx, db, s.options)
 	if err != nil {
 		return err
@@ -153,16 +153,15 @@ func (a app) moves(ctx context.Context, db *store.DB, found find.Result, f findO
 	if err != nil {
 		return nil, nil, err
 	}
-	ref := func(m group.Member) quarantine.FileRef {
-		c := found.Contents[m.PhotoID]
+	ref := func(photo int64, f group.File) quarantine.FileRef {
 		r := quarantine.FileRef{
-			RootID: m.File.RootID, SHA256: c.SHA256, SizeBytes: m.File.SizeBytes,
-			MtimeNS: m.File.MtimeNS, Device: m.File.Device, Inode: m.File.Inode,
+			RootID: f.RootID, SHA256: found.Contents[photo].SHA256, SizeBytes: f.SizeBytes,
+			MtimeNS: f.MtimeNS, Device: f.Device, Inode: f.Inode,
 		}
 		for _, root := range roots {
-			if root.ID == m.File.RootID {
+			if root.ID == f.RootID {
 				r.Root = root.Path
-				r.Rel = strings.TrimPrefix(strings.TrimPrefix(m.File.Path, root.Path), "/")
+				r.Rel = strings.TrimPrefix(strings.TrimPrefix(f.Path, root.Path), "/")
 			}
 		}
 		return r
@@ -181,7 +180,10 @@ func (a app) moves(ctx context.Context, db *store.DB, found find.Result, f findO
 				})
 				continue
 			}
-			moves = append(moves, quarantine.Move{Copy: ref(m), Keeper: ref(g.Keeper), Kind: m.Kind, Lacks: m.Lacks})
+			// A copy goes with all its names: one left behind would keep it where it is.
+			for _, name := range append([]group.File{m.File}, m.OtherNames...) {
+				moves = append(moves, quarantine.Move{Copy: ref(m.PhotoID, name), Keeper: ref(g.Keeper.PhotoID, g.Keeper.File), Kind: m.Kind, Lacks: m.Lacks})
+			}
 		}
 	}
 	return moves, stay, nil

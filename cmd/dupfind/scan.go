@@ -107,6 +107,7 @@ type scanned struct {
 	sum      ingest.Summary
 	search   find.UpdateStats
 	searched bool
+	tooMany  *find.TooManyPairsError
 	took     time.Duration
 }
 
@@ -142,6 +143,10 @@ func (a app) scanLibrary(ctx context.Context, db *store.DB, s scanOptions, p *te
 			ModelID: modelID, FloorCosine: model.Manifest.Calibration.Cosine(searchFloor), Progress: p.Set,
 		})
 		out.searched = err == nil
+		if many, ok := errors.AsType[*find.TooManyPairsError](err); ok {
+			// The vectors are kept; a report searches at its own threshold.
+			out.tooMany, err = many, nil
+		}
 		if errors.Is(err, context.Canceled) {
 			out.sum.Interrupted, err = true, nil
 		}

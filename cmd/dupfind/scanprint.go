@@ -125,7 +125,10 @@ func scanLines(d scanned) []string {
 	for _, r := range s.NotHere {
 		add("not here", "%s: %s; nothing of it was marked as gone", term.Escape(r.Path), r.Why)
 	}
-	if d.searched {
+	switch {
+	case d.tooMany != nil:
+		out = append(out, fmt.Sprintf("There are %v: more than can be kept. A report searches anew at its own threshold; try dupfind report --threshold 0.98.", d.tooMany))
+	case d.searched:
 		out = append(out, pairsText(d))
 	}
 	return out
