@@ -59,7 +59,6 @@ var modules = map[string][]string{
 	"github.com/davidbyttow/govips/v2": {"internal/decode/vips"},
 	"github.com/rwcarlsen/goexif":      {"internal/decode/exif"},
 	"github.com/yalue/onnxruntime_go":  {"embed/local"},
-	"github.com/sabhiram/go-gitignore": {"scan"},
 	"github.com/viterin/vek":           {"index/exact"},
 	"github.com/urfave/cli/v2":         {"cmd/dupfind"},
 	"github.com/rogpeppe/go-internal":  {"cmd/dupfind"},
