@@ -1,6 +1,12 @@
 package quarantine
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dupfind/dupfind/internal/fsx"
+	"github.com/dupfind/dupfind/store"
+)
 
 // strandedError means that a move could not be completed and not be taken back either. The file is whole,
 // at one of the two places, and the manifest's intent leads the next recovery to it.
@@ -29,4 +35,12 @@ func endsRun(err error) bool {
 	var stranded *strandedError
 	var stopped *stopError
 	return errors.As(err, &stranded) || errors.As(err, &stopped)
+}
+
+// asDiskFull makes a full disk, wherever it was met, known as ErrDiskFull.
+func asDiskFull(err error) error {
+	if fsx.IsDiskFull(err) || errors.Is(err, store.ErrDiskFull) {
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	return err
 }

@@ -198,7 +198,7 @@ func contents(t testing.TB, folders ...string) map[[32]byte]int {
 	count := map[[32]byte]int{}
 	for _, folder := range folders {
 		err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ManifestName) {
+			if err != nil || !d.Type().IsRegular() || strings.HasPrefix(d.Name(), ManifestName) {
 				return err
 			}
 			data, err := os.ReadFile(path)

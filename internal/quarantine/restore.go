@@ -203,10 +203,7 @@ func (r *restorer) entries(ctx context.Context, j *job, fo *folder, roots []*fsx
 					r.add(fo, rest, Failed, ReasonInterrupted, "")
 				}
 			}
-			if fsx.IsDiskFull(err) || errors.Is(err, store.ErrDiskFull) {
-				err = fmt.Errorf("%w: %w", ErrDiskFull, err)
-			}
-			return err
+			return asDiskFull(err)
 		}
 		r.o.Progress(n+1, len(todo))
 	}

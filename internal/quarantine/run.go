@@ -74,7 +74,7 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	hit("journal-written")
 	if err := r.createFolders(manifests); err != nil {
-		return errors.Join(err, r.callOff(keep))
+		return errors.Join(asDiskFull(err), r.callOff(keep, err))
 	}
 	hit("folders-written")
 	if err := r.p.db.SetRun(keep, r.id, store.RunMoving); err != nil {
@@ -156,9 +156,13 @@ func (r *runner) writeJournal(ctx context.Context) (err error) {
 }
 
 // callOff ends a run that could not begin: nothing has moved.
-func (r *runner) callOff(ctx context.Context) error {
+func (r *runner) callOff(ctx context.Context, why error) error {
+	reason := ReasonDiskFull
+	if refusal := classify(why); refusal != nil {
+		reason = refusal.reason
+	}
 	for i := range r.p.Moves {
-		r.add(i, Failed, ReasonInterrupted, "the quarantine folder could not be made")
+		r.add(i, Failed, reason, "the quarantine folder could not be made")
 	}
 	var seqs []int
 	for _, e := range r.entries {
@@ -309,9 +313,8 @@ func openPlace(root *fsx.Dir, rel string, create bool) (place, error) {
 // stop ends a run at move i: what has not moved is written down as not moved, if the disk lets us.
 func (r *runner) stop(ctx context.Context, i int, why error) error {
 	reason := ReasonInterrupted
-	if fsx.IsDiskFull(why) || errors.Is(why, store.ErrDiskFull) {
+	if why = asDiskFull(why); errors.Is(why, ErrDiskFull) {
 		reason = ReasonDiskFull
-		why = fmt.Errorf("%w: %w", ErrDiskFull, why)
 	}
 	var stranded *strandedError
 	if errors.As(why, &stranded) {
