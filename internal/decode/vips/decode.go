@@ -59,36 +59,73 @@ func Startup() {
 	})
 }
 
-// Decode reads the first page of a picture in the format named: one of the keys of [Formats].
-func Decode(data []byte, format string, o Options) (*Image, error) {
-	l, err := check(data, format, o.MaxPixels)
+// A source is what libvips reads: the file, or the pixels that came of it without libvips.
+type source struct {
+	bytes   []byte
+	options C.load_options
+}
+
+// newSource refuses what must not reach libvips. The caller closes the source.
+func newSource(data []byte, format string, o Options, exif []byte) (*source, error) {
+	loader, ok := loaders[format]
+	if !ok {
+		return nil, &Error{Kind: KindUnsupported, Msg: fmt.Sprintf("no reader for the format %q", format)}
+	}
+	if len(data) == 0 {
+		return nil, &Error{Kind: KindTruncated, Msg: "no bytes"}
+	}
+	if err := checkComplete(data, format); err != nil {
+		return nil, err
+	}
+	s := &source{bytes: data, options: C.load_options{max_pixels: C.int64_t(o.MaxPixels), orientation: 1}}
+	if turnsByEXIF(format) {
+		s.options.orientation = C.int(Orientation(exif))
+	}
+	if o.TileSize > 0 {
+		s.options.min_side = C.int(float64(o.TileSize) * max(keptTiles, o.MinScaleTiles))
+	}
+	if format != "bmp" {
+		s.options.loader = C.CString(loader)
+		return s, nil
+	}
+	raw, err := decodeBMP(data, o.MaxPixels)
 	if err != nil {
 		return nil, err
 	}
+	s.bytes = raw.pix
+	s.options.raw_width, s.options.raw_height, s.options.raw_bands = C.int(raw.width), C.int(raw.height), C.int(raw.bands)
+	return s, nil
+}
+
+func (s *source) close() { C.free(unsafe.Pointer(s.options.loader)) }
+
+func (s *source) pointer() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(s.bytes)) }
+
+// Decode reads the first page of a picture in the format named: one of the keys of [Formats].
+func Decode(data []byte, format string, o Options) (*Image, error) {
+	exif := exifOf(data, format)
+	src, err := newSource(data, format, o, exif)
+	if err != nil {
+		return nil, err
+	}
+	defer src.close()
 	Startup()
 	mu.Lock()
 	defer mu.Unlock()
 	firstLog.Store(nil)
-	exif := exifOf(data, format)
-	copts := C.load_options{loader: C.CString(l), max_pixels: C.int64_t(o.MaxPixels)}
-	defer C.free(unsafe.Pointer(copts.loader))
-	copts.orientation = C.int(orientation(exif, format))
-	if o.TileSize > 0 {
-		copts.min_side = C.int(float64(o.TileSize) * max(keptTiles, o.MinScaleTiles))
-	}
 	var pin runtime.Pinner // libvips keeps the address until the picture is freed
-	pin.Pin(unsafe.SliceData(data))
+	pin.Pin(src.pointer())
 	defer pin.Unpin()
 	var p C.load_picture
 	defer C.load_picture_free(&p)
-	if C.load_decode(unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)), &copts, &p) != 0 {
-		return nil, loadError(&copts)
+	if C.load_decode(src.pointer(), C.size_t(len(src.bytes)), &src.options, &p) != 0 {
+		return nil, loadError(&src.options)
 	}
 	img := &Image{
 		Width: int(p.width), Height: int(p.height), Format: format, HasICC: p.icc_len > 0,
 		PixWidth: int(p.pix_width), PixHeight: int(p.pix_height), EXIF: exif,
 	}
-	if copts.orientation >= 5 && copts.orientation <= 8 {
+	if src.options.orientation >= 5 {
 		img.Width, img.Height = img.Height, img.Width
 	}
 	if img.EXIF == nil && p.exif_len > 0 {
@@ -99,14 +136,6 @@ func Decode(data []byte, format string, o Options) (*Image, error) {
 	icc := unsafe.Slice((*byte)(p.icc), int(p.icc_len))
 	img.Pix, err = toRGB(native, img.PixWidth, img.PixHeight, int(p.bands), icc)
 	return img, err
-}
-
-// orientation is what turns the picture upright after libvips has read it; 1: nothing does.
-func orientation(exif []byte, format string) int {
-	if !turnsByEXIF(format) {
-		return 1
-	}
-	return Orientation(exif)
 }
 
 // toRGB copies 8-bit pixels out of libvips' memory, as sRGB.
@@ -128,16 +157,4 @@ func toRGB(native []byte, w, h, bands int, icc []byte) ([]byte, error) {
 		}
 	}
 	return out, nil
-}
-
-// check refuses what must not reach libvips, and returns the loader.
-func check(data []byte, format string, maxPixels int64) (string, error) {
-	l, ok := loaders[format]
-	if !ok {
-		return "", &Error{Kind: KindUnsupported, Msg: fmt.Sprintf("no reader for the format %q", format)}
-	}
-	if len(data) == 0 {
-		return "", &Error{Kind: KindTruncated, Msg: "no bytes"}
-	}
-	return l, checkComplete(data, format)
 }

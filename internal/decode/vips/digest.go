@@ -1,7 +1,6 @@
 package vips
 
 /*
-#include <stdlib.h>
 #include "load.h"
 */
 import "C"
@@ -21,33 +20,31 @@ const stripRows = 32
 // different lossless formats. Alpha counts unless all of it is opaque. A file of several pages or frames is more than its
 // first picture; its digest is that of its bytes, equal to no other file's.
 func PixelDigest(data []byte, format string, o Options) ([32]byte, error) {
-	l, err := check(data, format, o.MaxPixels)
+	src, err := newSource(data, format, Options{MaxPixels: o.MaxPixels}, exifOf(data, format))
 	if err != nil {
 		return [32]byte{}, err
 	}
+	defer src.close()
 	Startup()
 	mu.Lock()
 	defer mu.Unlock()
 	firstLog.Store(nil)
 	runtime.LockOSThread() // a region belongs to its thread
 	defer runtime.UnlockOSThread()
-	copts := C.load_options{loader: C.CString(l), max_pixels: C.int64_t(o.MaxPixels)}
-	defer C.free(unsafe.Pointer(copts.loader))
-	copts.orientation = C.int(orientation(exifOf(data, format), format))
 	var pin runtime.Pinner
-	pin.Pin(unsafe.SliceData(data))
+	pin.Pin(src.pointer())
 	defer pin.Unpin()
 	var s C.load_strips
 	defer C.load_close_strips(&s)
-	if C.load_open_strips(unsafe.Pointer(unsafe.SliceData(data)), C.size_t(len(data)), &copts, &s) != 0 {
-		return [32]byte{}, loadError(&copts)
+	if C.load_open_strips(src.pointer(), C.size_t(len(src.bytes)), &src.options, &s) != 0 {
+		return [32]byte{}, loadError(&src.options)
 	}
 	d := newDigester(&s)
 	for top := 0; top < int(s.height); top += stripRows {
 		rows := min(stripRows, int(s.height)-top)
 		strip := d.strip[:rows*d.rowBytes]
 		if C.load_read_strip(&s, C.int(top), C.int(rows), (*C.uchar)(unsafe.SliceData(strip))) != 0 {
-			return [32]byte{}, loadError(&copts)
+			return [32]byte{}, loadError(&src.options)
 		}
 		if err := d.add(strip, rows); err != nil {
 			return [32]byte{}, err

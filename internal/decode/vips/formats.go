@@ -11,14 +11,14 @@ import (
 	"unsafe"
 )
 
-// loaders are the libvips operations that read each format from memory.
+// loaders are the libvips operations that read each format from memory. BMP is read by this package itself.
 var loaders = map[string]string{
 	"jpeg": "jpegload_buffer",
 	"png":  "pngload_buffer",
 	"webp": "webpload_buffer",
 	"tiff": "tiffload_buffer",
 	"gif":  "gifload_buffer",
-	"bmp":  "magickload_buffer",
+	"bmp":  "",
 	"heic": "heifload_buffer",
 	"avif": "heifload_buffer",
 	"jxl":  "jxlload_buffer",
@@ -37,7 +37,7 @@ var (
 func Formats() map[string]bool {
 	out := make(map[string]bool, len(loaders))
 	for format, loader := range loaders {
-		out[format] = hasLoader(loader)
+		out[format] = loader == "" || hasLoader(loader)
 	}
 	for format, sample := range map[string][]byte{"heic": sampleHEIC, "avif": sampleAVIF} {
 		if out[format] {

@@ -14,10 +14,24 @@ static int replace(VipsImage **image, VipsImage *next)
 	return 0;
 }
 
+static int open_pixels(const void *data, size_t len, load_options *o, VipsImage **out)
+{
+	*out = vips_image_new_from_memory(data, len, o->raw_width, o->raw_height, o->raw_bands, VIPS_FORMAT_UCHAR);
+	if (*out == NULL)
+		return -1;
+	(*out)->Type = VIPS_INTERPRETATION_sRGB;
+	return 0;
+}
+
 static int open_image(const void *data, size_t len, load_options *o, VipsImage **out)
 {
-	VipsBlob *blob = vips_blob_new(NULL, data, len);
-	int r = vips_call(o->loader, blob, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL);
+	VipsBlob *blob;
+	int r;
+
+	if (o->loader == NULL)
+		return open_pixels(data, len, o, out);
+	blob = vips_blob_new(NULL, data, len);
+	r = vips_call(o->loader, blob, out, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_ERROR, NULL);
 
 	vips_area_unref(VIPS_AREA(blob));
 	if (r)

@@ -10,7 +10,8 @@ typedef struct _VipsRegion VipsRegion;
 enum { LOAD_GREY = 1, LOAD_RGB = 3, LOAD_CMYK = 4 };
 
 typedef struct {
-	const char *loader; /* a libvips operation that reads from memory */
+	const char *loader; /* a libvips operation that reads from memory; NULL: data is pixels, 8 bits, RGB or with alpha */
+	int raw_width, raw_height, raw_bands;
 	int64_t max_pixels; /* 0: no limit */
 	int min_side;       /* shrink by whole numbers while both sides keep this length; 0: never */
 	int orientation;    /* EXIF's, applied at the end */
