@@ -134,15 +134,15 @@ func Decode(data []byte, format string, o Options) (*Image, error) {
 	pixels := img.PixWidth * img.PixHeight
 	native := unsafe.Slice((*byte)(unsafe.Pointer(p.pix)), pixels*int(p.bands))
 	icc := unsafe.Slice((*byte)(p.icc), int(p.icc_len))
-	img.Pix, err = toRGB(native, img.PixWidth, img.PixHeight, int(p.bands), icc)
-	return img, err
+	img.Pix = toRGB(native, img.PixWidth, img.PixHeight, int(p.bands), icc)
+	return img, nil
 }
 
-// toRGB copies 8-bit pixels out of libvips' memory, as sRGB.
-func toRGB(native []byte, w, h, bands int, icc []byte) ([]byte, error) {
+// toRGB makes sRGB of 8-bit pixels in the file's own colours, in memory of its own.
+func toRGB(native []byte, w, h, bands int, icc []byte) []byte {
 	out := make([]byte, w*h*3)
 	if !isSRGB(icc) && iccToSRGB(icc, native, out, w*h, bands, 1) {
-		return out, nil
+		return out
 	}
 	switch bands {
 	case C.LOAD_GREY:
@@ -152,9 +152,14 @@ func toRGB(native []byte, w, h, bands int, icc []byte) ([]byte, error) {
 	case C.LOAD_RGB:
 		copy(out, native)
 	default:
-		if C.load_cmyk_to_rgb(unsafe.Pointer(unsafe.SliceData(native)), C.int(w), C.int(h), (*C.uchar)(unsafe.SliceData(out))) != 0 {
-			return nil, loadError(&C.load_options{})
+		// Without a profile nobody knows the inks. The files that have none come from programs that converted by this
+		// arithmetic, which browsers and Pillow undo in the same way.
+		for i := range w * h {
+			light := 255 - int(native[i*4+3])
+			for c := range 3 {
+				out[i*3+c] = byte(((255-int(native[i*4+c]))*light + 127) / 255)
+			}
 		}
 	}
-	return out, nil
+	return out
 }

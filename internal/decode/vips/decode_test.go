@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"os"
 	"slices"
 	"testing"
 )
@@ -146,6 +147,24 @@ func TestDecodeAlphaOnWhite(t *testing.T) {
 		}
 		if got := decode(t, data, format, Options{}); meanDifference(got.Pix, want) > 1 {
 			t.Errorf("%s: got %v, want %v", format, got.Pix, want)
+		}
+	}
+}
+
+// The file is turbo's: red grows to the right, green downwards.
+func TestDecodeCMYK(t *testing.T) {
+	data, err := os.ReadFile("../turbo/testdata/cmyk.jpg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := decode(t, data, "jpeg", Options{})
+	if got.Width != 32 || got.Height != 24 {
+		t.Fatalf("got %dx%d, want 32x24", got.Width, got.Height)
+	}
+	for _, tt := range []struct{ x, y, red, green int }{{0, 0, 0, 0}, {31, 0, 250, 0}, {0, 23, 0, 186}, {31, 23, 250, 186}} {
+		p := got.Pix[(tt.y*32+tt.x)*3:]
+		if want := []byte{byte(tt.red), byte(tt.green)}; meanDifference(p[:2], want) > 20 {
+			t.Errorf("at %d,%d: got %v, want about %v", tt.x, tt.y, p[:2], want)
 		}
 	}
 }

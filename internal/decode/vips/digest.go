@@ -147,7 +147,7 @@ func (d *digester) plain(colour []byte, n, rows int) ([]byte, error) {
 		if d.depth != 1 {
 			return nil, &Error{Kind: KindUnsupported, Msg: "CMYK of 16 bits without a colour profile"}
 		}
-		return toRGB(colour, d.width, rows, d.colours, nil)
+		return toRGB(colour, d.width, rows, d.colours, nil), nil
 	}
 }
 

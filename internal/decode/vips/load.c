@@ -265,36 +265,7 @@ void load_close_strips(load_strips *s)
 	g_free(s->icc);
 }
 
-/* CMYK without a usable profile, by the one that libvips carries. */
-int load_cmyk_to_rgb(const void *pix, int w, int h, unsigned char *out)
-{
-	VipsImage *image = vips_image_new_from_memory(pix, (size_t)w * h * 4, w, h, 4, VIPS_FORMAT_UCHAR), *next;
-	void *result;
-	size_t n;
-
-	if (image == NULL)
-		return -1;
-	image->Type = VIPS_INTERPRETATION_CMYK;
-	if (vips_colourspace(image, &next, VIPS_INTERPRETATION_sRGB, NULL)) {
-		g_object_unref(image);
-		return -1;
-	}
-	replace(&image, next);
-	result = vips_image_write_to_memory(image, &n);
-	g_object_unref(image);
-	if (result == NULL)
-		return -1;
-	memcpy(out, result, (size_t)w * h * 3);
-	g_free(result);
-	return 0;
-}
-
 int load_has(const char *loader)
 {
 	return vips_type_find("VipsOperation", loader) != 0;
-}
-
-void load_thread_end(void)
-{
-	vips_thread_shutdown();
 }

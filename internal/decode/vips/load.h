@@ -46,8 +46,6 @@ int load_open_strips(const void *data, size_t len, load_options *o, load_strips 
 int load_read_strip(load_strips *s, int top, int rows, unsigned char *out);
 void load_close_strips(load_strips *s);
 
-int load_cmyk_to_rgb(const void *pix, int w, int h, unsigned char *out);
 int load_has(const char *loader);
-void load_thread_end(void);
 
 #endif
