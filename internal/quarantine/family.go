@@ -52,27 +52,17 @@ func isPlainPhoto(foldedName string) bool {
 	return slices.Contains(plainPhotos, ext)
 }
 
-// familyKeys returns the stems that a file of this folded name may share with its family.
+// familyKeys returns the stems that a file of this folded name may share with its family. The whole name
+// is one of them: it is the stem of sidecars like a.jpg.xmp, a.jpg.pp3 and a.jpg.aae.
 func familyKeys(name string) []string {
 	stem, _ := splitExt(name)
-	keys := []string{stem}
-	add := func(full string) {
-		s, e := splitExt(full)
-		if e == "" {
-			keys = append(keys, full)
-			return
-		}
-		keys = append(keys, s)
-	}
+	keys := []string{name, stem}
 	if m := takeoutJSON.FindStringSubmatch(name); m != nil && strings.HasPrefix(".supplemental-metadata", m[2]) {
 		s, _ := splitExt(m[1])
 		keys = append(keys, s+m[3])
 		if n := takeoutNumber.FindStringSubmatch(m[1]); n != nil {
 			keys = append(keys, n[1]+n[3])
 		}
-	}
-	if !isPlainPhoto(name) && strings.Contains(stem, ".") {
-		add(stem) // a.jpg.xmp, a.jpg.pp3, a.jpg.aae: the sidecar's name holds the photo's whole name
 	}
 	if m := versionXMP.FindStringSubmatch(name); m != nil {
 		keys = append(keys, m[1])

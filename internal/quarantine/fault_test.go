@@ -174,7 +174,14 @@ func TestTwoRunsAtOnce(t *testing.T) {
 		first := mustPrepare(t, l.db, []Move{l.move("a.jpg", "b.jpg")}, Options{RunName: "1"})
 		second := mustPrepare(t, other, []Move{l.move("b.jpg", "a.jpg")}, Options{RunName: "2"})
 		var busy error
-		atFailpoint(t, "checked", 1, func() { _, busy = second.Run(context.Background()) })
+		atFailpoint(t, "checked", 1, func() {
+			_, busy = second.Run(context.Background())
+			// A recovery beside a living run keeps its hands off; it once wrote the run's moves off.
+			rec, err := Recover(context.Background(), l.db, RecoverOptions{})
+			if err != nil || len(rec.Items)+len(rec.Runs) > 0 || len(rec.Problems) != 1 {
+				t.Errorf("recovery beside a living run: %+v %v", rec, err)
+			}
+		})
 		res, err := first.Run(t.Context())
 		must(t, err)
 		if !errors.Is(busy, ErrBusy) || res.Count(Moved) != 1 {

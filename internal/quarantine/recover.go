@@ -60,6 +60,7 @@ func recoverRun(ctx context.Context, db *store.DB, run store.Run, o RecoverOptio
 	problems := len(rec.Problems)
 	covered := map[int]bool{}
 	for _, path := range foldersOf(run, moves) {
+		var unread bool
 		err := recoverFolder(ctx, db, run, moves, path, covered, o, rec)
 		switch {
 		case err == nil:
@@ -71,8 +72,12 @@ func recoverRun(ctx context.Context, db *store.DB, run store.Run, o RecoverOptio
 			}
 		case errors.Is(err, ErrManifest), errors.Is(err, ErrBusy), fsx.IsPermission(err), fsx.IsReadOnly(err):
 			rec.Problems = append(rec.Problems, err.Error())
+			unread = true
 		default:
 			return err
+		}
+		for _, m := range moves {
+			covered[m.Seq] = covered[m.Seq] || unread && strings.HasPrefix(m.Dest, path+"/")
 		}
 	}
 	if err := writeOff(ctx, db, run, moves, covered, rec); err != nil {
