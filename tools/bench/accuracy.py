@@ -137,14 +137,25 @@ def formats(figures, scratch):
                    not silent, "all")
 
 
+def tiles(figures):
+    """The decoder's tiles against Pillow's, by tile_agreement.py, which knows its own bars."""
+    command = [sys.executable, common.REPO / "tools/bench/tile_agreement.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=common.REPO)
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    for line in lines:
+        figures.note(line)
+    figures.figure("tiles agree with Pillow's", lines[-1] if lines else "no answer", done.returncode == 0, "at most 2 grey levels, mean cosine >= 0.995")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="also by family of edit and at other thresholds")
-    parser.add_argument("--only", choices=("accuracy", "robust", "fs", "formats"))
+    parser.add_argument("--only", choices=("tiles", "accuracy", "robust", "fs", "formats"))
     args = parser.parse_args()
     common.need(DUPFIND)
     figures = Figures("bench-accuracy")
     parts = {
+        "tiles": lambda _: tiles(figures),
         "accuracy": lambda s: accuracy(figures, s, args.full),
         "robust": lambda s: robust(figures, s),
         "fs": lambda s: oddities(figures, s),
