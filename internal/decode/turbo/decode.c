@@ -221,6 +221,7 @@ static void read_pixels(j_decompress_ptr cinfo, turbo_image *out)
 	size_t stride = (size_t)cinfo->output_width * 3;
 	JSAMPROW rows[8];
 
+	out->scale = (int)cinfo->scale_denom;
 	out->pix_width = (int)cinfo->output_width;
 	out->pix_height = (int)cinfo->output_height;
 	out->pix = malloc(stride * cinfo->output_height);

@@ -47,7 +47,8 @@ type Options struct {
 type Image struct {
 	Width, Height       int    // coded full size, before orientation
 	Pix                 []byte // RGB of the scaled picture, rows without padding
-	PixWidth, PixHeight int
+	PixWidth, PixHeight int    // Width and Height over Scale, rounded up
+	Scale               int    // 1, 2, 4 or 8
 	EXIF                []byte // payload of the first EXIF segment, starting "Exif\0\0"; it shares memory with the file's bytes
 	ICC                 []byte // whole colour profile, nil if there is none or a part is missing
 	Quality             int    // 1 to 100, estimated from the quantisation tables; 0: not known
@@ -77,6 +78,7 @@ func decode(data []byte, o Options, maxScans int) (*Image, error) {
 	img := &Image{
 		Width: int(out.width), Height: int(out.height),
 		PixWidth: int(out.pix_width), PixHeight: int(out.pix_height),
+		Scale:       int(out.scale),
 		Progressive: out.progressive != 0,
 		Quality:     quality(&out),
 	}

@@ -22,7 +22,7 @@ typedef struct {
 
 typedef struct {
 	int width, height; /* full size */
-	int pix_width, pix_height;
+	int pix_width, pix_height, scale;
 	unsigned char *pix; /* malloc'd RGB, the caller frees it */
 	int progressive;
 	int has_chroma_table;

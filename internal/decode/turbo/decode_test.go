@@ -348,3 +348,34 @@ func FuzzDecode(f *testing.F) {
 		_, _ = CodedDigest(data) // for the crash only
 	})
 }
+
+// The last column of a picture of 777 pixels at an eighth stands for one pixel, not for eight.
+func TestTileOfAPartialPixel(t *testing.T) {
+	img := image.NewGray(image.Rect(0, 0, 777, 777))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i % 777 * 255 / 776) // from black on the left to white on the right
+	}
+	data := encode(t, img, 95)
+	full, err := Decode(data, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	small, err := Decode(data, Options{TileSize: 64, MinScaleTiles: 1.5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full.Scale != 1 || small.Scale != 8 || small.PixWidth != 98 {
+		t.Fatalf("got scales %d and %d, %d pixels wide", full.Scale, small.Scale, small.PixWidth)
+	}
+	want := full.Tile(1, 64, 64)
+	off := func(tile []byte) (sum int) {
+		for i := range tile {
+			sum += abs(int(tile[i]) - int(want[i]))
+		}
+		return sum
+	}
+	exact, rounded := off(small.Tile(1, 64, 64)), off(Resample(small.Pix, 98, 98, 1, 64, 64))
+	if exact*2 > rounded || exact > len(want)/2 {
+		t.Errorf("%d grey levels off over %d values, %d by whole pixels", exact, len(want), rounded)
+	}
+}

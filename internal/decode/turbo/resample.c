@@ -50,10 +50,11 @@ static void quantise(const double *weights, int n, int16_t *coef)
 	coef[largest] = (int16_t)(coef[largest] + (1 << COEF_BITS) - total);
 }
 
-/* Coefficients for n input and out output values, as Pillow's precompute_coeffs derives them. */
-static int filter_init(filter *f, int n, int out)
+/* Coefficients for n input and out output values, as Pillow's precompute_coeffs derives them. The outputs lie evenly over the
+ * first extent of the input, which need not be a whole number. */
+static int filter_init(filter *f, int n, double extent, int out)
 {
-	double scale = (double)n / out;
+	double scale = extent / out;
 	double filter_scale = scale < 1.0 ? 1.0 : scale;
 	double support = 2.0 * filter_scale;
 	int room = (int)ceil(support) * 2 + 1, i, j;
@@ -96,7 +97,7 @@ static void split_planes(const int16_t *row, int16_t *planes, size_t plane, int 
 	}
 }
 
-int turbo_resample(const uint8_t *pix, int w, int h, uint8_t *out, int out_w, int out_h, int plain)
+int turbo_resample(const uint8_t *pix, int w, int h, double extent_w, double extent_h, uint8_t *out, int out_w, int out_h, int plain)
 {
 	const passes *p = plain ? &portable_passes : best_passes();
 	filter across = {0}, down = {0};
@@ -104,7 +105,7 @@ int turbo_resample(const uint8_t *pix, int w, int h, uint8_t *out, int out_w, in
 	int16_t *row = malloc(stride * sizeof *row), *planes = NULL;
 	int y, result = -1;
 
-	if (row == NULL || filter_init(&across, w, out_w) < 0 || filter_init(&down, h, out_h) < 0)
+	if (row == NULL || filter_init(&across, w, extent_w, out_w) < 0 || filter_init(&down, h, extent_h, out_h) < 0)
 		goto done;
 	/* The taps of the last columns may reach past the row, with coefficient zero: there must be something to read. */
 	plane = (size_t)w + (size_t)across.taps;

@@ -17,20 +17,39 @@ import (
 //
 // It panics when the pixels do not fit the size, or a side is not positive.
 func Resample(pix []byte, w, h int, orientation int, outW, outH int) []byte {
-	if w <= 0 || h <= 0 || outW <= 0 || outH <= 0 || len(pix) != w*h*3 {
-		panic(fmt.Sprintf("turbo: resample %d bytes of %dx%d pixels to %dx%d", len(pix), w, h, outW, outH))
+	return resample(view{pix, w, h, float64(w), float64(h)}, orientation, outW, outH)
+}
+
+// Tile squashes the picture as [Resample] does its pixels. It is more exact: where a side of the full size is no multiple of
+// the scale, the last row or column of the scaled picture is only part of a pixel wide.
+func (img *Image) Tile(orientation int, outW, outH int) []byte {
+	scale := float64(img.Scale)
+	return resample(view{img.Pix, img.PixWidth, img.PixHeight, float64(img.Width) / scale, float64(img.Height) / scale}, orientation, outW, outH)
+}
+
+// A view is pixels and how much of them is the picture.
+type view struct {
+	pix              []byte
+	w, h             int
+	extentW, extentH float64
+}
+
+func resample(v view, orientation int, outW, outH int) []byte {
+	if v.w <= 0 || v.h <= 0 || outW <= 0 || outH <= 0 || len(v.pix) != v.w*v.h*3 {
+		panic(fmt.Sprintf("turbo: resample %d bytes of %dx%d pixels to %dx%d", len(v.pix), v.w, v.h, outW, outH))
 	}
 	rw, rh := outW, outH
 	if orientation >= 5 && orientation <= 8 { // the turn swaps the sides
 		rw, rh = outH, outW
 	}
-	return orient(squash(pix, w, h, rw, rh, 0), rw, rh, orientation)
+	return orient(squash(v, rw, rh, 0), rw, rh, orientation)
 }
 
 // squash keeps to portable code when plain is not zero; what comes out is the same.
-func squash(pix []byte, w, h, outW, outH int, plain C.int) []byte {
+func squash(v view, outW, outH int, plain C.int) []byte {
 	out := make([]byte, outW*outH*3)
-	if C.turbo_resample((*C.uint8_t)(unsafe.SliceData(pix)), C.int(w), C.int(h), (*C.uint8_t)(unsafe.SliceData(out)), C.int(outW), C.int(outH), plain) != 0 {
+	if C.turbo_resample((*C.uint8_t)(unsafe.SliceData(v.pix)), C.int(v.w), C.int(v.h), C.double(v.extentW), C.double(v.extentH),
+		(*C.uint8_t)(unsafe.SliceData(out)), C.int(outW), C.int(outH), plain) != 0 {
 		panic("turbo: no memory to resample")
 	}
 	return out

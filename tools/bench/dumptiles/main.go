@@ -131,7 +131,7 @@ func decodeJPEG(data []byte, l *line, o options) ([]byte, error) {
 		}
 		l.Digest = hex.EncodeToString(sum[:])
 	}
-	tile := turbo.Resample(img.Pix, img.PixWidth, img.PixHeight, l.Orientation, o.tile, o.tile)
+	tile := img.Tile(l.Orientation, o.tile, o.tile)
 	if img.ICC == nil {
 		return tile, nil
 	}
