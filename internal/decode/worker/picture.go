@@ -31,11 +31,10 @@ type picture struct {
 
 // pixels is a decoded picture, scaled down.
 type pixels struct {
-	pix           []byte
-	pixW, pixH    int
-	width, height int    // full size as displayed
-	orientation   int    // still to be applied
-	icc           []byte // still to be applied
+	squash        func(orientation, w, h int) []byte // the whole picture on w x h pixels
+	width, height int                                // full size as displayed
+	orientation   int                                // still to be applied
+	icc           []byte                             // still to be applied
 	facts         exif.Facts
 	quality       int
 	hasICC        bool
@@ -112,7 +111,7 @@ func (p picture) jpeg(data []byte) (*pixels, error) {
 		return nil, skipOf(err)
 	}
 	x := &pixels{
-		pix: img.Pix, pixW: img.PixWidth, pixH: img.PixHeight, width: img.Width, height: img.Height,
+		squash: img.Tile, width: img.Width, height: img.Height,
 		icc: img.ICC, hasICC: len(img.ICC) > 0, quality: img.Quality, facts: exif.Parse(img.EXIF),
 	}
 	x.turn(x.facts.Orientation)
@@ -134,7 +133,10 @@ func (p picture) other(kind string, data []byte) (*pixels, error) {
 		return nil, skipOf(err)
 	}
 	return &pixels{
-		pix: img.Pix, pixW: img.PixWidth, pixH: img.PixHeight, width: img.Width, height: img.Height, orientation: 1,
+		squash: func(orientation, w, h int) []byte {
+			return turbo.Resample(img.Pix, img.PixWidth, img.PixHeight, orientation, w, h)
+		},
+		width: img.Width, height: img.Height, orientation: 1,
 		hasICC: img.HasICC, facts: exif.Parse(img.EXIF),
 	}, nil
 }
@@ -142,7 +144,7 @@ func (p picture) other(kind string, data []byte) (*pixels, error) {
 // tile squashes the picture to a square, upright, in sRGB. Colours are converted after the squash, of 50,000 pixels
 // instead of 200,000; a profile that is broken is as none.
 func (x *pixels) tile(size int) []byte {
-	tile := turbo.Resample(x.pix, x.pixW, x.pixH, x.orientation, size, size)
+	tile := x.squash(x.orientation, size, size)
 	if len(x.icc) > 0 {
 		if t, err := vips.ToSRGB(tile, size, size, x.icc); err == nil {
 			tile = t
