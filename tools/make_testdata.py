@@ -201,7 +201,8 @@ def formats(lib, made):
         ("png", alpha, "PNG", dict(optimize=True)),
     ]
     for ext, image, kind, options in plan:
-        lib.put(f"formats/coffee.{ext}", encode(image, kind, **options), "2019/coffee.jpg", "resized")
+        of, how = ("formats/coffee.tif", "same-pixels") if ext == "png" else ("2019/coffee.jpg", "resized")
+        lib.put(f"formats/coffee.{ext}", encode(image, kind, **options), of, how)
 
 
 def oddities(lib, made):
