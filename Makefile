@@ -50,7 +50,7 @@ fuzz: setup ## each fuzz target for FUZZTIME (30s)
 	@tools/fuzz.sh $(FUZZTIME)
 
 golden: setup ## rewrite what the script tests compare with; read the diff
-	go test ./cmd/dupfind -run TestScript -update
+	UPDATE_SCRIPTS=1 go test ./cmd/dupfind -run TestScript
 
 ci: ## build, check, test, as .ci/run does
 	@$(MAKE) --no-print-directory build
