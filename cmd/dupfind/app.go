@@ -87,10 +87,6 @@ func (a app) logger(o flagOptions) *slog.Logger {
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
 }
 
-func (a app) printf(format string, args ...any) {
-	_, _ = fmt.Fprintf(a.stdout, format, args...) // a closed pipe is found by the last flush
-}
-
 // note writes a line for the person at the terminal, unless --quiet.
 func (a app) note(o flagOptions, format string, args ...any) {
 	if !o.Quiet {

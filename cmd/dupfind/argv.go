@@ -27,7 +27,10 @@ func reorder(argv []string, commands []*cli.Command) ([]string, error) {
 	name := rest[0]
 	i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(name) })
 	if name == "help" {
-		return append(argv[:1:1], rest...), nil
+		if len(rest) > 1 {
+			return reorder([]string{argv[0], rest[1], "--help"}, commands)
+		}
+		return []string{argv[0], "--help"}, nil
 	}
 	if i < 0 {
 		return nil, usagef("", "unknown command %q%s", name, suggestion(name, commandNames(commands)))
@@ -76,8 +79,10 @@ func splitFlags(args []string, c *cli.Command) (flags, rest []string, err error)
 		n, hasValue := flagName(a)
 		wants, known := takesValue[n]
 		switch {
+		case !known && len(n) < 2:
+			return nil, nil, usagef(c.Name, "unknown flag %s", a)
 		case !known:
-			return nil, nil, usagef(c.Name, "unknown flag %s%s", a, suggestion(n, names(takesValue)))
+			return nil, nil, usagef(c.Name, "unknown flag %s%s", a, suggestion("--"+n, names(takesValue)))
 		case wants && !hasValue && i+1 == len(args):
 			return nil, nil, usagef(c.Name, "flag %s needs a value", a)
 		case wants && !hasValue:
@@ -101,7 +106,7 @@ func names(m map[string]bool) []string {
 	var out []string
 	for n := range m {
 		if len(n) > 1 {
-			out = append(out, n)
+			out = append(out, "--"+n)
 		}
 	}
 	slices.Sort(out)

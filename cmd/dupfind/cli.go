@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -66,12 +67,18 @@ func newCLI(a app) *cli.App {
 		},
 	}
 	for _, c := range commands {
+		flags := append(c.flags, commonFlags()...)
+		for _, f := range flags {
+			if b, ok := f.(*cli.BoolFlag); ok {
+				b.DisableDefaultText = true // "(default: false)" tells nobody anything
+			}
+		}
 		out.Commands = append(out.Commands, &cli.Command{
 			Name: c.name, Usage: c.usage, ArgsUsage: c.args,
 			Description:        strings.Join(c.examples, "\n"),
 			CustomHelpTemplate: commandHelp,
 			HideHelpCommand:    true,
-			Flags:              append(c.flags, commonFlags()...),
+			Flags:              flags,
 			OnUsageError:       wrongUsage,
 			Action:             a.action(c.run),
 		})
@@ -84,8 +91,14 @@ func wrongUsage(c *cli.Context, err error, _ bool) error {
 	if c.Command != nil {
 		name = c.Command.Name
 	}
+	// The library's words for a value it cannot read: invalid value "x" for flag -name: why
+	if m := badValue.FindStringSubmatch(err.Error()); m != nil {
+		return usagef(name, "--%s %s is not a number", m[2], m[1])
+	}
 	return usagef(name, "%v", err)
 }
+
+var badValue = regexp.MustCompile(`^invalid value (".*") for flag -(\S+):`)
 
 // noArguments refuses arguments where a command takes none.
 func noArguments(c *cli.Context) error {

@@ -24,15 +24,14 @@ func (a app) completionCommand() command {
 			words := completionWords(c.App)
 			switch shell := c.Args().First(); shell {
 			case "bash":
-				a.printf("%s", bashCompletion(words))
+				return a.lines(strings.TrimSuffix(bashCompletion(words), "\n"))
 			case "zsh":
-				a.printf("%s", zshCompletion(words))
+				return a.lines(strings.TrimSuffix(zshCompletion(words), "\n"))
 			case "fish":
-				a.printf("%s", fishCompletion(words))
+				return a.lines(strings.TrimSuffix(fishCompletion(words), "\n"))
 			default:
 				return usagef("completion", "no completion for %q: bash, zsh and fish are known", shell)
 			}
-			return nil
 		},
 	}
 }

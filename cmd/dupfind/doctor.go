@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -51,7 +50,8 @@ type doctorJSON struct {
 
 func (a app) doctor(ctx context.Context, o flagOptions) error {
 	all := []finding{{Check: "program", OK: true, Text: "dupfind " + version}}
-	all = append(all, a.checkRuntime(o), a.checkModel(ctx, o))
+	runtime := a.checkRuntime(o)
+	all = append(all, runtime, a.checkModel(ctx, o, runtime.OK))
 	all = append(all, checkFormats()...)
 	all = append(all, a.checkLibrary(ctx, o))
 	doc := doctorJSON{Schema: schema, Type: "doctor", OK: true}
@@ -108,7 +108,7 @@ func (a app) checkRuntime(o flagOptions) finding {
 }
 
 func missing(f finding, err error) finding {
-	f.Text, f.Hint = firstLine(err.Error()), hintFor(err)
+	f.Text, f.Hint = shortText(err), hintFor(err)
 	if m, ok := errors.AsType[*local.MissingError](err); ok {
 		f.Looked = m.Looked
 	}
@@ -121,8 +121,16 @@ func firstLine(s string) string {
 }
 
 // checkModel loads the model and embeds one grey tile.
-func (a app) checkModel(ctx context.Context, o flagOptions) finding {
+func (a app) checkModel(ctx context.Context, o flagOptions, canRun bool) finding {
 	f := finding{Check: "model"}
+	if !canRun {
+		m, err := local.LocateModel(locateOptions(o))
+		if err != nil {
+			return missing(f, err)
+		}
+		f.OK, f.Text = true, term.Escape(m.Path)+"; not tried, for want of ONNX Runtime"
+		return f
+	}
 	m, err := a.pickModel(o)
 	if err != nil {
 		return missing(f, err)
@@ -168,11 +176,18 @@ func checkFormats() []finding {
 	return []finding{f}
 }
 
+// damagedHint is what to do about a library that is beyond reading.
+const damagedHint = "move the file away and scan again: photos are never kept in it, and dupfind restore FOLDER works without it"
+
 func (a app) checkLibrary(ctx context.Context, o flagOptions) finding {
 	f := finding{Check: "library"}
 	db, err := a.openForReading(ctx, o)
 	if errors.Is(err, store.ErrNoDB) {
 		f.OK, f.Text = true, "none yet; a scan makes "+term.Escape(o.DB)
+		return f
+	}
+	if errors.Is(err, store.ErrDamaged) {
+		f.Text, f.Hint = firstLine(err.Error()), damagedHint
 		return f
 	}
 	if err != nil {
@@ -186,20 +201,11 @@ func (a app) checkLibrary(ctx context.Context, o flagOptions) finding {
 	}
 	if len(problems) > 0 {
 		f.Text, f.Looked = "damaged: "+strings.Join(problems, "; "), nil
-		f.Hint = "move the file away and scan again; quarantined photos can be restored by folder"
+		f.Hint = damagedHint
 		return f
 	}
 	f.OK, f.Text = true, "sound, "+term.Escape(o.DB)
 	return f
-}
-
-// statDB reports a library that is not there yet.
-func (a app) statDB(o flagOptions) (os.FileInfo, error) {
-	fi, err := os.Stat(o.DB)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, store.ErrNoDB
-	}
-	return fi, err
 }
 
 // isBelow reports whether path is one of the folders or in one; with none, all are.

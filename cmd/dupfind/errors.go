@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"syscall"
 
 	"github.com/dupfind/dupfind/embed/local"
@@ -33,11 +34,46 @@ func (a app) finish(err error, asJSON bool) int {
 		a.printError(code, err, hint)
 		return code
 	}
-	_, _ = fmt.Fprintf(a.stderr, "dupfind: %v\n", err) // nothing to do if stderr is gone
+	_, _ = fmt.Fprintf(a.stderr, "dupfind: %s\n", shortText(err)) // nothing to do if stderr is gone
 	if hint != "" {
 		_, _ = fmt.Fprintf(a.stderr, "hint: %s\n", hint)
 	}
 	return code
+}
+
+// shortText is an error's text; for what is not installed, without the long
+// list of places, which doctor shows.
+func shortText(err error) string {
+	var what []string
+	for _, e := range flatten(err) {
+		m, ok := errors.AsType[*local.MissingError](e)
+		switch {
+		case ok && m.Asked == "":
+			what = append(what, fmt.Sprintf("the %s is not installed (looked for in %d places)", m.What, len(m.Looked)))
+		default:
+			what = append(what, e.Error())
+		}
+	}
+	return strings.Join(what, "; ")
+}
+
+// flatten takes apart what errors.Join has joined, of which there may be
+// several layers; errors that wrap others in words of their own stay whole.
+func flatten(err error) []error {
+	j, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	var lines []string
+	for _, e := range j.Unwrap() {
+		all = append(all, flatten(e)...)
+		lines = append(lines, e.Error())
+	}
+	if strings.Join(lines, "\n") != err.Error() {
+		return []error{err}
+	}
+	return all
 }
 
 // errorJSON is an error on stderr under --json.
@@ -50,7 +86,7 @@ type errorJSON struct {
 }
 
 func (a app) printError(code int, err error, hint string) {
-	b, _ := json.Marshal(errorJSON{1, "error", code, err.Error(), hint}) // plain strings always encode
+	b, _ := json.Marshal(errorJSON{1, "error", code, shortText(err), hint}) // plain strings always encode
 	_, _ = fmt.Fprintf(a.stderr, "%s\n", b)
 }
 
@@ -85,8 +121,9 @@ func hintForSentinel(err error) string {
 		{store.ErrNewerSchema, "update dupfind, or name another library with --db FILE"},
 		{store.ErrOlderSchema, "run dupfind scan once, which brings it up to date"},
 		{store.ErrNotOurs, "name another file with --db FILE"},
-		{store.ErrDamaged, "run dupfind doctor; if it confirms the damage, move the file away and scan again: photos are never kept in it, " +
-			"and dupfind restore FOLDER works without it"},
+		{store.ErrDamaged, "run dupfind doctor; if it confirms the damage, " + damagedHint},
+		{errNotLibrary, "name another file with --db FILE"},
+		{store.ErrAccess, "the file and its folder must be yours to write, also for a report; copy the library elsewhere and name it with --db FILE"},
 		{store.ErrDiskFull, "free some space and run the same command again: it goes on where it stopped"},
 		{quarantine.ErrDiskFull, "free some space, or choose another place with --to DIR; nothing was lost"},
 		{quarantine.ErrNoRun, "dupfind status lists the runs"},

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -30,10 +32,11 @@ type findOptions struct {
 }
 
 func findFlags() []cli.Flag {
-	return append([]cli.Flag{
+	return []cli.Flag{
 		&cli.Float64Flag{Name: flagThreshold, Value: defaultThreshold, Usage: "the least `SIMILARITY` of a pair; 0.95 lets one unrelated pair in a million through"},
 		&cli.StringFlag{Name: flagMinSize, Usage: "leave out files smaller than `SIZE` (500k, 2M)"},
-	}, modelFlags()...)
+		&cli.StringFlag{Name: flagModel, Usage: "`NAME` of a model that a scan has used", DefaultText: "the last scan's"},
+	}
 }
 
 func readFindOptions(o flagOptions, c *cli.Context) (findOptions, error) {
@@ -48,14 +51,45 @@ func readFindOptions(o flagOptions, c *cli.Context) (findOptions, error) {
 	if f.minSize, err = sizeBytes(c.Command.Name, c.String(flagMinSize)); err != nil {
 		return f, err
 	}
+	f.paths, err = realPaths(c)
+	return f, err
+}
+
+// realPaths resolves a command's arguments, none of which may be empty: an
+// unset variable of a script must not stand for the current folder.
+func realPaths(c *cli.Context) ([]string, error) {
+	var out []string
 	for _, p := range c.Args().Slice() {
-		abs, err := realPath(p)
-		if err != nil {
-			return f, err
+		if p == "" {
+			return nil, usagef(c.Command.Name, "a PATH is empty")
 		}
-		f.paths = append(f.paths, abs)
+		real, err := realPath(p)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, real)
 	}
-	return f, nil
+	return out, nil
+}
+
+// knownPaths checks that each path is in the library or around a part of it,
+// so that a mistyped one does not pass for one without copies.
+func knownPaths(ctx context.Context, db *store.DB, paths []string) error {
+	roots, err := db.Roots(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range paths {
+		_, _, inside := rootOf(p, roots)
+		around := slices.ContainsFunc(roots, func(r store.Root) bool { return isBelow(r.Path, []string{p}) })
+		if !inside && !around {
+			return fmt.Errorf("%s is not in the library; dupfind status lists its folders", term.Escape(p))
+		}
+		if _, err := os.Lstat(p); inside && errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s is not there", term.Escape(p))
+		}
+	}
+	return nil
 }
 
 // realPath is the path as the library knows it: absolute, symlinks resolved
@@ -83,6 +117,9 @@ type search struct {
 func (a app) prepareFind(ctx context.Context, db *store.DB, f findOptions) (*search, error) {
 	model, err := knownModel(ctx, db, f.Model)
 	if err != nil {
+		return nil, err
+	}
+	if err := knownPaths(ctx, db, f.paths); err != nil {
 		return nil, err
 	}
 	s := &search{model: model, pool: decode.NewPool(decode.PoolOptions{Log: a.logger(f.flagOptions)})}

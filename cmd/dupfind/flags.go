@@ -60,7 +60,7 @@ func commonFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: flagDB, Usage: "the library's `FILE` (also DUPFIND_DB)", DefaultText: "in your data folder"},
 		&cli.BoolFlag{Name: flagJSON, Usage: "print JSON; progress and errors too"},
-		&cli.BoolFlag{Name: flagQuiet, Aliases: []string{"q"}, Usage: "no progress and no remarks"},
+		&cli.BoolFlag{Name: flagQuiet, Aliases: []string{"q"}, Usage: "no progress and no remarks; scan prints no summary"},
 		&cli.BoolFlag{Name: flagVerbose, Usage: "say more on stderr"},
 	}
 }

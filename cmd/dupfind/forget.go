@@ -20,11 +20,15 @@ func (a app) forgetCommand() command {
 			if c.NArg() == 0 {
 				return usagef("forget", "name the folder to forget; dupfind status lists them")
 			}
+			paths, err := realPaths(c)
+			if err != nil {
+				return err
+			}
 			lib, err := a.openKnown(ctx, o, "forget")
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.forget(ctx, o, lib.DB, c.Args().Slice()), lib.Close())
+			return errors.Join(a.forget(ctx, o, lib.DB, paths), lib.Close())
 		},
 	}
 }
@@ -50,13 +54,9 @@ func (a app) forget(ctx context.Context, o flagOptions, db *store.DB, paths []st
 	}
 	var places []place
 	for _, p := range paths { // all are found before any is dropped
-		real, err := realPath(p)
-		if err != nil {
-			return err
-		}
-		root, sub, ok := rootOf(real, roots)
+		root, sub, ok := rootOf(p, roots)
 		if !ok {
-			return fmt.Errorf("%s is not in the library; dupfind status lists its folders", term.Escape(real))
+			return fmt.Errorf("%s is not in the library; dupfind status lists its folders", term.Escape(p))
 		}
 		places = append(places, place{root.ID, sub})
 	}
@@ -68,6 +68,9 @@ func (a app) forget(ctx context.Context, o flagOptions, db *store.DB, paths []st
 		}
 		sum.Files, sum.Contents = sum.Files+f.Files, sum.Contents+f.Contents
 		sum.Vectors, sum.Pairs = sum.Vectors+f.Vectors, sum.Pairs+f.Pairs
+	}
+	if sum.Files == 0 && places[0].sub != "" {
+		return fmt.Errorf("nothing is known below %s", term.Escape(paths[0]))
 	}
 	if o.JSON {
 		sum.Schema, sum.Type = schema, "forgotten"

@@ -119,7 +119,7 @@ func knownModel(ctx context.Context, db *store.DB, name string) (storedModel, er
 	case len(fits) == 0 && name == "":
 		return storedModel{}, errNoScan
 	case len(fits) == 0:
-		return storedModel{}, fmt.Errorf("no scan has used a model named %q; dupfind models lists those that were", name)
+		return storedModel{}, fmt.Errorf("no scan has used a model named %q; dupfind status lists those that were", name)
 	case len(fits) > 1:
 		return storedModel{}, fmt.Errorf("two models are named %q; add the digest: %s@%s or %s@%s", name,
 			fits[0].Name, fits[0].Digest, fits[1].Name, fits[1].Digest)

@@ -25,7 +25,9 @@ type movesJSON struct {
 type moveJSON struct {
 	pathJSON
 	Dest      string   `json:"dest,omitempty"`
+	DestB64   string   `json:"dest_base64,omitempty"`
 	Keeper    string   `json:"keeper,omitempty"`
+	KeeperB64 string   `json:"keeper_base64,omitempty"`
 	Kind      string   `json:"kind,omitempty"`
 	SizeBytes int64    `json:"size_bytes"`
 	Outcome   string   `json:"outcome"`
@@ -57,7 +59,7 @@ func movesDocument(kind string, r quarantine.Result) movesJSON {
 	}
 	for _, i := range r.Items {
 		doc.Items = append(doc.Items, moveJSON{
-			jsonPath(i.Path), i.Dest, i.Keeper, i.Kind, i.SizeBytes, string(i.Outcome), string(i.Reason), i.Detail, append([]string{}, i.Lacks...),
+			jsonPath(i.Path), i.Dest, jsonPath(i.Dest).PathBase64, i.Keeper, jsonPath(i.Keeper).PathBase64, i.Kind, i.SizeBytes, string(i.Outcome), string(i.Reason), i.Detail, append([]string{}, i.Lacks...),
 		})
 	}
 	for _, o := range outcomes {
@@ -110,15 +112,29 @@ func planText(p *quarantine.Plan, width int) string {
 		t.Row(nil, "kind", "size", "copy", "kept")
 		for _, m := range p.Moves {
 			t.Row(nil, m.Kind, term.Bytes(m.Copy.SizeBytes), shown(m.Copy.Path(), base), shown(m.Keeper.Path(), base))
-			if len(m.Lacks) > 0 {
-				t.Row(nil, "", "", "  has what the kept one lacks: "+term.Escape(strings.Join(m.Lacks, ", ")))
-			}
 		}
 		_ = t.Write(&b) // a Builder never fails
 		b.WriteByte('\n')
+		writeLacks(&b, p.Moves, base)
 	}
 	writeItems(&b, "Held back:", p.Held, base)
 	return b.String()
+}
+
+// writeLacks says before the move what would be out of the way with a copy and
+// is not in its keeper.
+func writeLacks(b *strings.Builder, moves []quarantine.PlannedMove, base string) {
+	title := "These have what the kept one lacks; restore brings it back:\n"
+	for _, m := range moves {
+		if len(m.Lacks) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "%s  %s: %s\n", title, shown(m.Copy.Path(), base), term.Escape(strings.Join(m.Lacks, ", ")))
+		title = ""
+	}
+	if title == "" {
+		b.WriteByte('\n')
+	}
 }
 
 func writeItems(b *strings.Builder, title string, items []quarantine.Item, base string) {
@@ -162,6 +178,8 @@ func (a app) printMoved(f findOptions, kind string, r quarantine.Result) error {
 		writeItems(&b, outcomeTitle(o), items, "")
 	}
 	switch {
+	case kind == "restore" && r.Count(quarantine.Restored) == 0 && r.Complete():
+		b.WriteString("Nothing to restore: all is back already.\n")
 	case kind == "restore":
 		fmt.Fprintf(&b, "Restored %s (%s).\n", term.Number(r.Count(quarantine.Restored), "photo"), term.Bytes(r.Bytes))
 	case r.Count(quarantine.Moved) > 0:

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"unicode/utf8"
@@ -62,7 +61,10 @@ func (a app) printJSONLine(v any) error {
 // buffered gives f a buffered stdout and flushes it.
 func (a app) buffered(f func(w io.Writer) error) error {
 	w := bufio.NewWriterSize(a.stdout, 1<<16)
-	return errors.Join(f(w), w.Flush())
+	if err := f(w); err != nil {
+		return err // of the same writer: a flush would say it again
+	}
+	return w.Flush()
 }
 
 // pathJSON is a path in JSON: as text, and as base64 where it is not UTF-8.

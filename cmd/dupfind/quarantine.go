@@ -108,14 +108,20 @@ func (a app) moveCopies(ctx context.Context, db *store.DB, f findOptions, q quar
 	}
 	plan.Held = append(stay, plan.Held...)
 	if q.DryRun || len(plan.Moves) == 0 {
-		return a.printPlanned(f, plan, q.DryRun)
+		if err := a.printPlanned(f, plan, q.DryRun); err != nil || q.DryRun || len(plan.Held) == 0 {
+			return err
+		}
+		return exitStatus(exitPartly)
 	}
 	if !yes {
-		if err := a.confirm(f, plan); err != nil {
+		if err := a.confirm(ctx, f, plan); err != nil {
 			return err
 		}
 	}
 	result, err := plan.Run(ctx)
+	if err != nil && len(result.Items) == 0 {
+		return err
+	}
 	if printErr := a.printMoved(f, "quarantine", result); err == nil {
 		err = printErr
 	}
@@ -201,7 +207,7 @@ func wanted(f findOptions, m group.Member) bool {
 var errDeclined = errors.New("nothing was moved")
 
 // confirm asks before moving.
-func (a app) confirm(f findOptions, plan *quarantine.Plan) error {
+func (a app) confirm(ctx context.Context, f findOptions, plan *quarantine.Plan) error {
 	a.say("%s", planText(plan, a.width()))
 	for _, k := range f.kinds {
 		if !slices.Contains(sureKinds, k) {
@@ -209,15 +215,39 @@ func (a app) confirm(f findOptions, plan *quarantine.Plan) error {
 		}
 	}
 	a.say("Move %s (%s)? They can be restored. [y/N] ", term.Number(len(plan.Moves), "copy", "copies"), term.Bytes(plan.Bytes))
-	answer, err := bufio.NewReader(a.stdin).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("read the answer: %w", err)
+	answer, err := a.answer(ctx)
+	if err != nil {
+		a.say("\n%v\n", errDeclined)
+		return err
 	}
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":
 		return nil
 	}
 	return errDeclined
+}
+
+// answer reads a line from the terminal, unless the user interrupts. The read
+// itself cannot be interrupted; the program ends soon after.
+func (a app) answer(ctx context.Context) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := bufio.NewReader(a.stdin).ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return l.text, l.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 }
 
 // say writes to the person at the terminal.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -69,17 +68,12 @@ func (a app) report(ctx context.Context, o flagOptions, c *cli.Context) error {
 }
 
 // openForEvidence opens the library to read it, and to keep what comparing
-// pixels shows. That needs no lock: a scan may go on beside it. A library that
-// cannot be written is only read.
+// pixels shows. That needs no lock: a scan may go on beside it.
 func (a app) openForEvidence(ctx context.Context, o flagOptions) (*store.DB, error) {
-	if _, err := a.statDB(o); err != nil {
+	if err := a.statDB(o); err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, o.DB, store.Options{Now: a.now, Log: a.logger(o)})
-	if errors.Is(err, fs.ErrPermission) || errors.Is(err, store.ErrReadOnly) {
-		return a.openForReading(ctx, o)
-	}
-	return db, err
+	return store.Open(ctx, o.DB, store.Options{Now: a.now, Log: a.logger(o)})
 }
 
 func (a app) reportFrom(ctx context.Context, db *store.DB, f findOptions, format string, null bool) (err error) {

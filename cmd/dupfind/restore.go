@@ -17,8 +17,8 @@ func (a app) restoreCommand() command {
 		name: "restore", usage: "put quarantined photos back", args: "[RUN | FOLDER]",
 		examples: []string{
 			"dupfind restore --last                           the newest run not yet restored",
-			"dupfind restore 2026-11-24T10-30-00              one run; dupfind status lists them",
-			"dupfind restore ~/Pictures/.dupfind-quarantine/2026-11-24T10-30-00   works without the library, too",
+			"dupfind restore 2026-11-24-103000                one run; dupfind status lists them",
+			"dupfind restore ~/Pictures/.dupfind-quarantine/2026-11-24-103000   works without the library, too",
 			"dupfind restore --last --only phone/IMG_1.jpg    one file of it",
 			"dupfind restore --all",
 		},
@@ -49,6 +49,12 @@ func (a app) restore(ctx context.Context, o flagOptions, c *cli.Context) error {
 	if lib != nil {
 		err = errors.Join(err, lib.Close())
 	}
+	if err != nil && len(result.Items) == 0 {
+		return err
+	}
+	if err == nil && len(options.Only) > 0 && result.Count(quarantine.Refused) == len(result.Items) && noneInRun(result) {
+		return usagef("restore", "no file of what is restored is named %q", options.Only[0])
+	}
 	if printErr := a.printMoved(findOptions{flagOptions: o}, "restore", result); err == nil {
 		err = printErr
 	}
@@ -56,6 +62,16 @@ func (a app) restore(ctx context.Context, o flagOptions, c *cli.Context) error {
 		err = exitStatus(exitPartly)
 	}
 	return err
+}
+
+// noneInRun says that --only named nothing of what was to be restored.
+func noneInRun(r quarantine.Result) bool {
+	for _, i := range r.Items {
+		if i.Reason != quarantine.ReasonNotInRun {
+			return false
+		}
+	}
+	return len(r.Items) > 0
 }
 
 // openForWritingIfThere opens the library, or returns nil where there is none
@@ -85,6 +101,9 @@ func readTarget(c *cli.Context) (quarantine.Target, error) {
 		return t, nil
 	}
 	name := c.Args().First()
+	if name == "" {
+		return t, usagef("restore", "the name of the run or folder is empty")
+	}
 	if fi, err := os.Stat(name); err == nil && fi.IsDir() {
 		folder, err := realPath(name)
 		t.Folder = folder

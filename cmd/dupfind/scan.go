@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/dupfind/dupfind/embed/local"
 	"github.com/dupfind/dupfind/index/exact"
 	"github.com/dupfind/dupfind/internal/decode"
 	"github.com/dupfind/dupfind/internal/find"
@@ -63,6 +64,16 @@ func readScanOptions(o flagOptions, c *cli.Context) (scanOptions, error) {
 			OneFileSystem: c.Bool(flagOneFileSystem),
 		},
 	}
+	for _, p := range s.paths {
+		if p == "" {
+			return s, usagef("scan", "a PATH is empty")
+		}
+	}
+	for _, pattern := range s.walk.Exclude {
+		if err := scan.CheckExclude(pattern); err != nil {
+			return s, usagef("scan", "--exclude %q: %v", pattern, err)
+		}
+	}
 	if c.IsSet(flagJobs) {
 		if s.jobs = c.Int(flagJobs); s.jobs < 1 || s.jobs > 256 {
 			return s, usagef("scan", "--jobs %d: give a number from 1 to 256", s.jobs)
@@ -78,6 +89,12 @@ func (a app) scan(ctx context.Context, o flagOptions, c *cli.Context) error {
 	}
 	if c.Bool(flagDryRun) {
 		return a.scanDryRun(ctx, s)
+	}
+	if err := a.statDB(o); errors.Is(err, store.ErrNoDB) {
+		// Mistakes are found before a library is made for them.
+		if err := canScan(s.paths); err != nil {
+			return err
+		}
 	}
 	lib, err := a.openForWriting(ctx, o, "scan")
 	if err != nil {
@@ -96,6 +113,19 @@ func (a app) scan(ctx context.Context, o flagOptions, c *cli.Context) error {
 		return exitStatus(exitInterrupted)
 	case done.sum.Failed():
 		return exitStatus(exitPartly)
+	}
+	return nil
+}
+
+// canScan reports paths that no scan can begin with.
+func canScan(paths []string) error {
+	if len(paths) == 0 {
+		return usagef("scan", "no folder to scan: name one")
+	}
+	for _, p := range paths {
+		if _, err := scan.ResolveRoot(p); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -157,7 +187,7 @@ func (a app) scanLibrary(ctx context.Context, db *store.DB, s scanOptions, p *te
 
 // scanModel is the model that the user named, or else the last scan's.
 func (a app) scanModel(ctx context.Context, db *store.DB, s scanOptions) (modelChoice, error) {
-	if s.Model == "" {
+	if s.Model == "" && a.getenv(local.EnvModel) == "" {
 		last, err := db.LastModel(ctx)
 		if err != nil {
 			return modelChoice{}, err

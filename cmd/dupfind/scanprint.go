@@ -26,6 +26,7 @@ type scanJSON struct {
 	Remembered      int           `json:"remembered"`
 	HardLinks       int           `json:"hard_links"`
 	Gone            int           `json:"gone"`
+	NowLeftOut      int           `json:"now_left_out"`
 	NotPhotos       int           `json:"not_photos"`
 	SizeBytes       int64         `json:"size_bytes"`
 	FoldersUnread   int           `json:"folders_unreadable"`
@@ -69,22 +70,27 @@ func scanDocument(d scanned) scanJSON {
 		Schema: schema, Type: "summary", Model: d.model.Manifest.Key(),
 		Seen: d.sum.Seen, Compared: d.sum.Compared, Skipped: d.sum.Skipped,
 		Unchanged: d.sum.Unchanged, Embedded: d.sum.Embedded, Copies: d.sum.Copies, LowDetail: d.sum.LowDetail,
-		Remembered: d.sum.Remembered, HardLinks: d.sum.HardLinks, Gone: d.sum.Gone, NotPhotos: d.sum.Others,
+		Remembered: d.sum.Remembered, HardLinks: d.sum.HardLinks, Gone: d.sum.Gone, NowLeftOut: d.sum.NowLeftOut, NotPhotos: d.sum.Others,
 		SizeBytes: d.sum.SizeBytes, FoldersUnread: d.sum.Problems,
-		Reasons: []countJSON{}, LeftOut: []leftOutJSON{}, NotHere: []notHereJSON{},
+		Reasons: []countJSON{}, LeftOut: leftOutRows(d.sum.LeftOut), NotHere: []notHereJSON{},
 		Pairs: d.search.Pairs, Searched: d.search.New,
 		Interrupted: d.sum.Interrupted, DurationSeconds: d.took.Seconds(),
 	}
 	for _, r := range d.sum.Reasons {
 		out.Reasons = append(out.Reasons, countJSON(r))
 	}
-	for rule, t := range d.sum.LeftOut.LeftOut() {
-		if t != (scan.Tally{}) {
-			out.LeftOut = append(out.LeftOut, leftOutJSON{string(rule), t.Folders, t.Files})
-		}
-	}
 	for _, r := range d.sum.NotHere {
 		out.NotHere = append(out.NotHere, notHereJSON{jsonPath(r.Path), r.Why})
+	}
+	return out
+}
+
+func leftOutRows(c scan.Counts) []leftOutJSON {
+	out := []leftOutJSON{}
+	for rule, t := range c.LeftOut() {
+		if t != (scan.Tally{}) {
+			out = append(out, leftOutJSON{string(rule), t.Folders, t.Files})
+		}
 	}
 	return out
 }
@@ -112,6 +118,9 @@ func scanLines(d scanned) []string {
 	}
 	if s.Gone > 0 {
 		add("gone", "%s not there any more (remembered; dupfind forget drops them)", term.Number(s.Gone, "photo"))
+	}
+	if s.NowLeftOut > 0 {
+		add("now out", "%s known from before, left out by a rule now (remembered)", term.Number(s.NowLeftOut, "photo"))
 	}
 	if s.Skipped > 0 {
 		add("skipped", "%s", skippedText(s))
@@ -181,7 +190,7 @@ func leftOutText(s ingest.Summary) string {
 }
 
 func pairsText(d scanned) string {
-	if d.search.New == 0 && d.sum.Copies == 0 {
+	if d.search.New == 0 {
 		return "Nothing new to compare. Next: dupfind report"
 	}
 	return fmt.Sprintf("%s compared with all %s: %s proposed down to similarity %.2f. Next: dupfind report",
@@ -210,12 +219,14 @@ type previewJSON struct {
 	HardLinks  int           `json:"hard_links"`
 	Unreadable int           `json:"unreadable"`
 	Gone       int           `json:"gone"`
+	NowLeftOut int           `json:"now_left_out"`
+	LeftOut    []leftOutJSON `json:"left_out"`
 	NotHere    []notHereJSON `json:"not_here"`
 }
 
 func (a app) printDryRun(s scanOptions, pre ingest.Preview, away []ingest.RootNotHere) error {
 	if s.JSON {
-		doc := previewJSON{schema, "preview", pre.Open, pre.OpenBytes, pre.Unchanged, pre.Remembered, pre.HardLinks, pre.Unreadable, pre.Gone, []notHereJSON{}}
+		doc := previewJSON{schema, "preview", pre.Open, pre.OpenBytes, pre.Unchanged, pre.Remembered, pre.HardLinks, pre.Unreadable, pre.Gone, pre.NowLeftOut, leftOutRows(pre.LeftOut), []notHereJSON{}}
 		for _, r := range away {
 			doc.NotHere = append(doc.NotHere, notHereJSON{jsonPath(r.Path), r.Why})
 		}
@@ -226,6 +237,9 @@ func (a app) printDryRun(s scanOptions, pre ingest.Preview, away []ingest.RootNo
 	}
 	if pre.Gone > 0 {
 		out = append(out, fmt.Sprintf("It would mark %s as gone.", term.Number(pre.Gone, "photo")))
+	}
+	if pre.NowLeftOut > 0 {
+		out = append(out, fmt.Sprintf("It would leave out %s known from before.", term.Number(pre.NowLeftOut, "photo")))
 	}
 	if pre.Unreadable > 0 {
 		out = append(out, fmt.Sprintf("It could not read %s.", term.Number(pre.Unreadable, "entry", "entries")))

@@ -19,11 +19,15 @@ func (a app) skippedCommand() command {
 		examples: []string{"dupfind skipped", "dupfind skipped ~/Pictures/phone", "dupfind skipped -0 | xargs -0 ls -l"},
 		flags:    []cli.Flag{&cli.BoolFlag{Name: flagNull, Aliases: []string{"0"}, Usage: "paths only, each ended by a NUL byte"}},
 		run: func(ctx context.Context, o flagOptions, c *cli.Context) error {
+			paths, err := realPaths(c)
+			if err != nil {
+				return err
+			}
 			db, err := a.openForReading(ctx, o)
 			if err != nil {
 				return err
 			}
-			return errors.Join(a.skipped(ctx, o, db, c.Args().Slice(), c.Bool(flagNull)), db.Close())
+			return errors.Join(a.skipped(ctx, o, db, paths, c.Bool(flagNull)), db.Close())
 		},
 	}
 }
@@ -35,6 +39,9 @@ type skippedFile struct {
 }
 
 func (a app) skipped(ctx context.Context, o flagOptions, db *store.DB, paths []string, null bool) error {
+	if err := knownPaths(ctx, db, paths); err != nil {
+		return err
+	}
 	files, err := skippedFiles(ctx, db, paths)
 	if err != nil {
 		return err
@@ -66,21 +73,13 @@ func skippedFiles(ctx context.Context, db *store.DB, paths []string) ([]skippedF
 	for _, r := range roots {
 		rootPath[r.ID] = r.Path
 	}
-	var below []string
-	for _, p := range paths {
-		real, err := realPath(p)
-		if err != nil {
-			return nil, err
-		}
-		below = append(below, real)
-	}
 	var out []skippedFile
 	for f, err := range db.Skipped(ctx, 0) {
 		if err != nil {
 			return nil, err
 		}
 		s := skippedFile{filepath.Join(rootPath[f.RootID], f.Path), f}
-		if isBelow(s.path, below) {
+		if isBelow(s.path, paths) {
 			out = append(out, s)
 		}
 	}
@@ -111,7 +110,7 @@ func skippedList(w io.Writer, width int, files []skippedFile) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s not compared. A file is tried again when it changes.\n", term.Number(len(files), "file or folder", "files and folders"))
+	_, err := fmt.Fprintf(w, "\n%s not compared. What could not be read is tried at each scan, the rest when it changes.\n", term.Number(len(files), "file or folder", "files and folders"))
 	return err
 }
 

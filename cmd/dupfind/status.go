@@ -58,6 +58,10 @@ func statusText(w io.Writer, width int, path string, st store.Stats, runs []stor
 	for _, r := range st.Roots {
 		t.Row(nil, term.Escape(r.Path), term.Count(r.Photos), term.Bytes(r.PhotoBytes), term.Count(r.Skipped+r.Folders), term.Count(r.Gone), term.Count(r.Removed), when(r.LastScanNS))
 	}
+	if len(st.Roots) == 0 {
+		t = term.Table{Columns: []term.Column{{}}, Indent: 2}
+		t.Row(nil, "none yet: dupfind scan ~/Pictures adds one")
+	}
 	if err := t.Write(w); err != nil {
 		return err
 	}

@@ -155,19 +155,32 @@ func (p *planner) problem(pr scan.Problem) error {
 	return p.out.problem(row)
 }
 
-// gone lists the rows that the walk should have met and did not, and counts
-// the photos among them. A folder's row goes once the folder can be read.
-func (p *planner) gone() (ids []int64, photos int) {
+// notMet is what the store knows below a target and the walk did not meet.
+type notMet struct {
+	ids     []int64 // rows, to be marked as not there
+	gone    int     // photos that are not there any more
+	leftOut int     // photos that are there, and that a rule now leaves out
+}
+
+// notMet lists the rows that the walk should have met and did not. A folder's
+// row goes once the folder can be read.
+func (p *planner) notMet() notMet {
+	var n notMet
 	for path, k := range p.known {
 		if k.met || k.GoneNS != 0 || !below(path, p.target.Sub) || p.inDark(path) {
 			continue
 		}
-		ids = append(ids, k.ID)
-		if k.State == store.StatePhoto || k.State == store.StateSkipped {
-			photos++
+		n.ids = append(n.ids, k.ID)
+		if k.State != store.StatePhoto && k.State != store.StateSkipped {
+			continue
+		}
+		if _, err := os.Lstat(absPath(p.target.Root.Path, path)); err == nil {
+			n.leftOut++
+		} else {
+			n.gone++
 		}
 	}
-	return ids, photos
+	return n
 }
 
 func (p *planner) inDark(path string) bool {

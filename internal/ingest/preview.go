@@ -17,6 +17,7 @@ type Preview struct {
 	HardLinks  int
 	Unreadable int // files and folders
 	Gone       int
+	NowLeftOut int // known photos that are there and that a rule leaves out
 	LeftOut    scan.Counts
 }
 
@@ -71,7 +72,8 @@ func (pre *Preview) look(ctx context.Context, db *store.DB, t Target, p planner,
 	walk.Known = p.sniffed
 	counts, err := scan.Walk(ctx, t.Root.Path, t.Sub, walk, scan.Visitor{File: p.file, Problem: p.problem})
 	pre.LeftOut.Add(counts)
-	_, lost := p.gone()
-	pre.Gone += lost
+	n := p.notMet()
+	pre.Gone += n.gone
+	pre.NowLeftOut += n.leftOut
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"golang.org/x/sync/errgroup"
 
@@ -65,7 +66,8 @@ type run struct {
 
 	walked scan.Counts
 	gone   map[int64][]int64 // by root: rows of files that the walk did not meet
-	lost   int               // how many of these were photos, compared or not
+	// How many of these were photos, compared or not: not there, or left out by a rule now.
+	lost, leftOut int
 }
 
 // tileOf is a decoded photo on its way to the model.
@@ -154,12 +156,16 @@ func (r *run) walk(ctx context.Context, t Target, links map[inode]bool) error {
 	walk.Known = p.sniffed
 	counts, err := scan.Walk(r.stop, t.Root.Path, t.Sub, walk, scan.Visitor{File: p.file, Problem: p.problem})
 	r.walked.Add(counts)
+	if errors.Is(err, fs.ErrPermission) { // the very folder that was named
+		err = p.problem(scan.Problem{Rel: t.Sub, Dir: true, Reason: scan.Unreadable, Err: err})
+	}
 	if err != nil {
 		return err
 	}
-	ids, photos := p.gone()
-	r.gone[t.Root.ID] = append(r.gone[t.Root.ID], ids...)
-	r.lost += photos
+	n := p.notMet()
+	r.gone[t.Root.ID] = append(r.gone[t.Root.ID], n.ids...)
+	r.lost += n.gone
+	r.leftOut += n.leftOut
 	return nil
 }
 

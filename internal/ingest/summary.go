@@ -30,7 +30,8 @@ type Summary struct {
 	Copies     int // files whose content was known or came twice: a hash each
 	LowDetail  int // of the newly decoded: blank, black, one colour
 	Remembered int // of Skipped: failed before and unchanged since
-	Gone       int // files marked as gone in this run
+	Gone       int // photos that are not there any more
+	NowLeftOut int // known photos that are there and that a rule leaves out now
 	HardLinks  int // further names of a file already counted
 	Others     int // files that are no photos
 	SizeBytes  int64

@@ -64,7 +64,7 @@ func (t *tally) summary(r *run, interrupted bool) Summary {
 	s.LeftOut = r.walked
 	s.Interrupted = interrupted
 	if !interrupted {
-		s.Gone = r.lost
+		s.Gone, s.NowLeftOut = r.lost, r.leftOut
 	}
 	return s
 }
