@@ -338,6 +338,17 @@ func otherDevice(t testing.TB, here string) string {
 	return ""
 }
 
+// memoryDevice is otherDevice, in memory where that can be mounted.
+func memoryDevice(t *testing.T, here string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if mount(dir, "tmpfs", "size=64m") != nil {
+		return otherDevice(t, here)
+	}
+	t.Cleanup(func() { must(t, unmount(dir)) })
+	return dir
+}
+
 func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
