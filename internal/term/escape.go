@@ -13,18 +13,25 @@ import (
 // so is the backslash, so that no two names look alike for that. Everything
 // that can be read stays as it is, the joiner inside emoji included.
 func Escape(name string) string {
+	return EscapeSentence(strings.ReplaceAll(name, `\`, `\\`))
+}
+
+// EscapeSentence does for a sentence what Escape does for a name, but leaves
+// backslashes as they are: names in a sentence were escaped, or quoted by %q,
+// when they were put there. To do it twice changes nothing.
+func EscapeSentence(s string) string {
 	i := 0
-	for i < len(name) && ' ' <= name[i] && name[i] < 0x7f && name[i] != '\\' {
+	for i < len(s) && ' ' <= s[i] && s[i] < 0x7f {
 		i++
 	}
-	if i == len(name) {
-		return name
+	if i == len(s) {
+		return s
 	}
 	var b strings.Builder
-	b.WriteString(name[:i])
-	for i < len(name) {
-		r, n := utf8.DecodeRuneInString(name[i:])
-		escapeRune(&b, r, name[i:i+n])
+	b.WriteString(s[:i])
+	for i < len(s) {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		escapeRune(&b, r, s[i:i+n])
 		i += n
 	}
 	return b.String()
@@ -32,8 +39,6 @@ func Escape(name string) string {
 
 func escapeRune(b *strings.Builder, r rune, raw string) {
 	switch {
-	case r == '\\':
-		b.WriteString(`\\`)
 	case r == '\n':
 		b.WriteString(`\n`)
 	case r == '\t':

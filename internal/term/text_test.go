@@ -2,6 +2,7 @@ package term
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,18 @@ func TestEscape(t *testing.T) {
 	}
 }
 
+func TestEscapeSentence(t *testing.T) {
+	for s, want := range map[string]string{
+		`against "caf\xe9.jpg"`: `against "caf\xe9.jpg"`,
+		"é\xff\x1b\n\u202e":     `é\xff\x1b\n\u202e`,
+	} {
+		got := EscapeSentence(s)
+		if got != want || EscapeSentence(got) != got {
+			t.Errorf("%q: got %q, then %q, want %q", s, got, EscapeSentence(got), want)
+		}
+	}
+}
+
 func FuzzEscape(f *testing.F) {
 	f.Add("\xff\x1b[2J\u202e\\")
 	f.Fuzz(func(t *testing.T, s string) {
@@ -130,6 +143,79 @@ func TestTable(t *testing.T) {
 	for l := range strings.Lines(b.String()) {
 		if w := TextWidth(strings.TrimSuffix(l, "\n")); w > 40 {
 			t.Errorf("%d columns: %q", w, l)
+		}
+	}
+}
+
+func TestTableStacks(t *testing.T) {
+	write := func(width int) string {
+		tab := &Table{Columns: []Column{{}, {Shrink: true, Own: true}, {}, {Right: true}}, Indent: 2, Width: width}
+		tab.Line("Group 1 of 1")
+		tab.Row(nil, "keep", "2019/summer/holiday/IMG_1234.jpg", "", "3.1 MB")
+		tab.Note("kept: older")
+		tab.Row(strings.ToUpper, "copy", "a b.jpg", "same-pixels", "12 kB")
+		tab.Line("")
+		tab.Row(nil, "also")
+		var b strings.Builder
+		if err := tab.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		return b.String()
+	}
+	for width, want := range map[int]string{
+		0: "Group 1 of 1\n" +
+			"  keep  2019/summer/holiday/IMG_1234.jpg               3.1 MB\n" +
+			"        kept: older\n" +
+			"  COPY  A B.JPG                           SAME-PIXELS   12 KB\n" +
+			"\n" +
+			"  also\n",
+		53: "Group 1 of 1\n" +
+			"  keep  2019/sum…ay/IMG_1234.jpg               3.1 MB\n" +
+			"        kept: older\n" +
+			"  COPY  A B.JPG                   SAME-PIXELS   12 KB\n" +
+			"\n" +
+			"  also\n",
+		52: "Group 1 of 1\n" +
+			"  keep  2019/summer/holiday/IMG_1234.jpg\n" +
+			"    3.1 MB\n" +
+			"    kept: older\n" +
+			"  COPY  A B.JPG\n" +
+			"    SAME-PIXELS  12 KB\n" +
+			"\n" +
+			"  also\n",
+		17: "Group 1 of 1\n" +
+			"  keep\n" +
+			"    2019/summer/holiday/IMG_1234.jpg\n" +
+			"    3.1 MB\n" +
+			"    kept: older\n" +
+			"  COPY  A B.JPG\n" +
+			"    SAME-PIXELS\n" +
+			"    12 KB\n" +
+			"\n" +
+			"  also\n",
+	} {
+		if got := write(width); got != want {
+			t.Errorf("at %d, got\n%s\nwant\n%s", width, got, want)
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	for _, c := range []struct {
+		s     string
+		width int
+		want  []string
+	}{
+		{"", 5, []string{""}},
+		{"one two three", 0, []string{"one two three"}},
+		{"one two three", 8, []string{"one two", "three"}},
+		{"a wonderfully long word", 6, []string{"a", "wonderfully", "long", "word"}},
+		{"写真 写真 x", 7, []string{"写真", "写真 x"}},
+		{"a  b", 3, []string{"a", "b"}},
+		{" lead x", 5, []string{" lead", "x"}},
+	} {
+		if got := Fold(c.s, c.width); !slices.Equal(got, c.want) {
+			t.Errorf("%q at %d: got %q, want %q", c.s, c.width, got, c.want)
 		}
 	}
 }
