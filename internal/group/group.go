@@ -77,7 +77,8 @@ type Member struct {
 	// Movable is false for a copy that must stay where it is; Why says why.
 	Movable bool
 	Why     string
-	// OtherGroup is the ID of the surer group that this copy is the keeper of.
+	// OtherGroup is the ID of the surer group that has settled this copy: as its
+	// keeper, or as a copy where a better photo has taken its star over.
 	OtherGroup string
 }
 

@@ -217,7 +217,10 @@ func (s *stars) group(i int) Group {
 		best = min(best, e.to)
 		m := s.paired(k, e, 0)
 		m.OtherGroup = groupID(s.ranked[s.keeper[e.to]].SHA256)
-		m.Movable, m.Why = false, "settled in group "+m.OtherGroup
+		m.Movable, m.Why = false, "kept in group "+m.OtherGroup
+		if s.keeper[e.to] != e.to { // a better photo took its star over
+			m.Why = "a copy in group " + m.OtherGroup
+		}
 		g.Members = append(g.Members, m)
 	}
 	switch {

@@ -24,7 +24,9 @@
 //	summary         files, photos (contents), compared, low_detail,
 //	                no_vector, skipped, too_small, outside; proposals,
 //	                confirmed, expected_false; groups, members, kinds
-//	                [{kind, members}], moves, moves_bytes, removed_before
+//	                [{kind, members}], moves, moves_bytes, removed_before;
+//	                moves counts the members with moves, moves_bytes is what
+//	                moving them all would take out of the library's folders
 //	                compared + low_detail + no_vector = photos
 //	unconfirmed     [{path, reason}]: look equal, could not be compared in full
 //	groups          [{id, keeper, keeper_reason, members, moves_bytes}]
@@ -41,11 +43,14 @@
 // and a member has besides:
 //
 //	kind, similarity, cosine   of its pair with the keeper
-//	reason          why the keeper is kept rather than this file
+//	reason          why the keeper is kept rather than this file; names in it are
+//	                quoted and escaped as Go's %q does, as they are in keeper_reason
 //	keeper_lacks    what this file has and the keeper has not
-//	moves           quarantine would move it unless told otherwise
-//	stays_because   why it can never be moved, "" when it can
-//	keeper_of       the id of the group that this file is the keeper of
+//	moves           of a kind that is moved unless told otherwise; quarantine may
+//	                still hold it back, for a sidecar or a sibling of the same name
+//	stays_because   why it cannot be moved as a member of this group, "" when it can
+//	keeper_of       the id of the surer group that has settled this file: nearly
+//	                always as its keeper, else as a copy of a better photo
 //
 // # CSV
 //

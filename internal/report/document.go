@@ -81,11 +81,11 @@ type Member struct {
 	File
 	Kind               match.Kind
 	Similarity, Cosine float64
-	Reason             string   // why the keeper is kept and not this
+	Reason             string   // why the keeper is kept and not this; names in it are quoted by %q
 	KeeperLacks        []string // what this has and the keeper has not
 	Movable            bool
 	StaysBecause       string // when it is not movable
-	KeeperOf           string // ID of a surer group
+	KeeperOf           string // ID of the surer group that has settled it, nearly always as its keeper
 	FreesBytes         int64  // what moving it takes out of the library's folders
 }
 
@@ -138,7 +138,9 @@ func newFile(m group.Member, facts func(int64) Facts) File {
 	return f
 }
 
-// moves reports whether quarantine moves a member unless told otherwise.
+// moves reports whether a member is of a kind that is moved unless told
+// otherwise. Quarantine may still hold it back: only there what lies beside a
+// file is looked at.
 func (d *Document) moves(m *Member) bool {
 	if !m.Movable {
 		return false

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dupfind/dupfind/internal/term"
@@ -11,7 +12,7 @@ import (
 func (t *table) summary() {
 	d, n, sum := t.d, t.d.Numbers, t.d.Totals()
 	if sum.Groups == 0 {
-		t.text(fmt.Sprintf("No copies found among %s.", term.Number(n.Photos, "photo")))
+		t.text(t.nothing())
 	} else {
 		kinds := make([]string, len(sum.Kinds))
 		for i, k := range sum.Kinds {
@@ -26,7 +27,7 @@ func (t *table) summary() {
 	}
 	t.leftOut()
 	for _, x := range d.Unconfirmed {
-		t.text("Not confirmed: " + term.Escape(x.Path) + ": " + term.Escape(x.Reason) + ".")
+		t.text("Not confirmed: " + term.Escape(x.Path) + ": " + term.EscapeSentence(x.Reason) + ".")
 	}
 	for _, r := range d.Roots {
 		if !r.Here {
@@ -36,13 +37,59 @@ func (t *table) summary() {
 	for _, note := range d.Notes {
 		t.text(t.o.Paint.Yellow(note))
 	}
-	if len(d.Next) > 0 {
-		t.line("")
-		t.line("Next:")
-		for _, c := range d.Next {
-			t.line("  %s", c)
-		}
+	t.next()
+}
+
+// next ends the table with the commands to type, but for those that the text
+// has named already.
+func (t *table) next() {
+	commands := slices.DeleteFunc(slices.Clone(t.d.Next), func(c string) bool { return slices.Contains(t.named, c) })
+	if len(commands) == 0 {
+		return
 	}
+	t.text("")
+	t.text("Next:")
+	for _, c := range commands {
+		fmt.Fprintf(t.w, "  %s\n", c)
+	}
+}
+
+// usualThreshold is what scales of similarity are laid for: nobody asked for it
+// in particular.
+const usualThreshold = 0.95
+
+// nothing says that there are no groups, of what was asked for: that other
+// copies may be there must not be lost on the reader.
+func (t *table) nothing() string {
+	d := t.d
+	what := "No copies found"
+	switch len(d.Kinds) {
+	case 0:
+	case 1:
+		what = "No pairs of kind " + kindList(d.Kinds)
+	default:
+		what = "No pairs of the kinds " + kindList(d.Kinds)
+	}
+	if d.Threshold != usualThreshold {
+		what += " at similarity " + trim(d.Threshold) + " or above"
+	}
+	if len(d.Paths) > 0 {
+		what += " that touch " + pathList(d.Paths)
+	}
+	return what + " among " + term.Number(d.Numbers.Photos, "photo") + "."
+}
+
+// pathList names a few paths; a shell's glob gives many.
+func pathList(paths []string) string {
+	const few = 3
+	var names []string
+	for _, p := range paths[:min(few, len(paths))] {
+		names = append(names, term.Escape(p))
+	}
+	if more := len(paths) - few; more > 0 {
+		names = append(names, term.Number(more, "more path"))
+	}
+	return strings.Join(names, " or ")
 }
 
 func (t *table) moves(sum Totals) {
@@ -53,9 +100,10 @@ func (t *table) moves(sum Totals) {
 	default:
 		also := ""
 		if sum.Moves < sum.Members {
-			also = ` and leave those marked "also"`
+			also = `; those marked "also" stay`
 		}
-		t.text(fmt.Sprintf("Quarantine would move %s marked \"copy\" (%s)%s: it moves the kinds %s unless told otherwise.",
+		t.text(fmt.Sprintf("Quarantine would move up to %s marked \"copy\" (%s), and says which it holds back (sidecars, siblings of the same name)%s. "+
+			"It moves the kinds %s unless told otherwise.",
 			term.Number(sum.Moves, "file"), term.Bytes(sum.MovesBytes), also, kindList(d.QuarantineKinds)))
 	}
 	if sum.RemovedBefore > 0 {
@@ -94,6 +142,7 @@ func (t *table) leftOut() {
 	}
 	if n.Skipped > 0 {
 		t.text(fmt.Sprintf("%s not be compared: see dupfind skipped.", term.Number(n.Skipped, "file")+" could"))
+		t.named = append(t.named, "dupfind skipped")
 	}
 	if n.TooSmall > 0 {
 		t.text(fmt.Sprintf("%s smaller than %s and left out.", was(n.TooSmall, "photo"), term.Bytes(t.d.MinSizeBytes)))
@@ -104,8 +153,8 @@ func (t *table) leftOut() {
 }
 
 func (t *table) text(s string) {
-	for _, l := range fold(s, t.o.Width) {
-		t.line("%s", l)
+	for _, l := range term.Fold(s, t.o.Width) {
+		fmt.Fprintln(t.w, l)
 	}
 }
 

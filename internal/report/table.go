@@ -17,16 +17,28 @@ import (
 type TableOptions struct {
 	Width int // in columns; 0: lines need not fit
 	Paint term.Paint
+	// MaxMembers is how many members of a group are listed; a line says how
+	// many more there are. 0: 20, below 0: all.
+	MaxMembers int
 }
+
+// maxMembers is enough to see what a burst or a pile of copies is.
+const maxMembers = 20
 
 // WriteTable writes the document for a person.
 func WriteTable(w io.Writer, d *Document, o TableOptions) (err error) {
 	b := bufio.NewWriter(w)
 	defer func() { err = errors.Join(err, b.Flush()) }()
-	t := &table{w: b, d: d, o: o, base: term.CommonFolder(paths(d))}
+	if o.MaxMembers == 0 {
+		o.MaxMembers = maxMembers
+	}
+	t := &table{w: b, d: d, o: o, base: term.CommonFolder(paths(d)), number: map[string]int{}}
+	for i := range d.Groups {
+		t.number[d.Groups[i].ID] = i + 1
+	}
 	if len(d.Groups) > 0 && t.base != "" {
-		t.line("Paths are below %s", term.Escape(t.base))
-		t.line("")
+		t.text("Paths are below " + term.Escape(t.base))
+		t.text("")
 	}
 	if err := t.groups(); err != nil {
 		return err
@@ -36,93 +48,80 @@ func WriteTable(w io.Writer, d *Document, o TableOptions) (err error) {
 }
 
 type table struct {
-	w    *bufio.Writer
-	d    *Document
-	o    TableOptions
-	base string // the folder that all paths are in, with its '/'; "" when there is none worth naming
-}
-
-func (t *table) line(format string, args ...any) {
-	fmt.Fprintf(t.w, format+"\n", args...)
+	w      *bufio.Writer
+	d      *Document
+	o      TableOptions
+	base   string         // the folder that all paths are in, with its '/'; "" when there is none worth naming
+	number map[string]int // of groups by ID, counted from 1 as their heads do
+	named  []string       // commands that the text has named
 }
 
 // columns of a group: role, path, kind, similarity, dimensions, size.
-var columns = []term.Column{{}, {Shrink: true}, {}, {Right: true}, {Right: true}, {Right: true}}
+var columns = []term.Column{{}, {Shrink: true, Own: true}, {}, {Right: true}, {Right: true}, {Right: true}}
 
 // groups writes all groups. On a terminal they share their columns. In a file
 // each has its own: there one long path would push the numbers of all others
 // far to the right.
 func (t *table) groups() error {
-	step := len(t.d.Groups)
-	if t.o.Width == 0 {
-		step = 1
-	}
-	for i := 0; i < len(t.d.Groups); i += step {
-		if err := t.aligned(i, i+step); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// aligned writes groups with common columns: for each its head, then a line
-// per file with the remarks below it.
-func (t *table) aligned(from, to int) error {
 	lay := &term.Table{Columns: columns, Indent: 2, Width: t.o.Width}
-	for i := from; i < to; i++ {
-		t.layOut(lay, &t.d.Groups[i])
-	}
-	var rows strings.Builder
-	if err := lay.Write(&rows); err != nil {
-		return err
-	}
-	next, stop := iter.Pull(strings.Lines(rows.String()))
-	defer stop()
-	write := func(remarks []string) {
-		row, _ := next()
-		t.w.WriteString(row)
-		for _, r := range remarks {
-			t.remark(r)
+	for i := range t.d.Groups {
+		t.group(lay, i)
+		if t.o.Width == 0 {
+			if err := lay.Write(t.w); err != nil {
+				return err
+			}
 		}
 	}
-	for i := from; i < to; i++ {
-		g := &t.d.Groups[i]
-		head := fmt.Sprintf("Group %s of %s", term.Count(i+1), term.Count(len(t.d.Groups)))
-		t.line("%s  %s", t.o.Paint.Bold(head), t.o.Paint.Dim(g.ID))
-		write(t.keeperRemarks(g))
-		for j := range g.Members {
-			write(t.memberRemarks(&g.Members[j]))
-		}
-		t.line("")
-	}
-	return nil
+	return lay.Write(t.w)
 }
 
-func (t *table) layOut(lay *term.Table, g *Group) {
-	paint := t.o.Paint
+// group lays out a group: its head, then a row for each file with the remarks
+// below it.
+func (t *table) group(lay *term.Table, i int) {
+	g, paint := &t.d.Groups[i], t.o.Paint
+	head := fmt.Sprintf("Group %s of %s", term.Count(i+1), term.Count(len(t.d.Groups)))
+	lay.Line(paint.Bold(head) + "  " + paint.Dim(g.ID))
 	lay.Row(paint.Green, "keep", t.path(g.Keeper.Path), "", "", dimensions(&g.Keeper), term.Bytes(g.Keeper.SizeBytes))
-	for j := range g.Members {
-		m := &g.Members[j]
+	notes(lay, t.keeperRemarks(g))
+	shown := g.Members
+	if t.o.MaxMembers > 0 && len(shown) > t.o.MaxMembers {
+		shown = shown[:t.o.MaxMembers]
+	}
+	for j := range shown {
+		m := &shown[j]
 		role, colour := "also", paint.Dim
 		if t.d.moves(m) {
 			role, colour = "copy", nil
 		}
-		lay.Row(colour, role, t.path(m.Path), string(m.Kind), fmt.Sprintf("%.3f", m.Similarity), dimensions(&m.File), term.Bytes(m.SizeBytes))
+		lay.Row(colour, role, t.path(m.Path), string(m.Kind), similarity(m), dimensions(&m.File), term.Bytes(m.SizeBytes))
+		notes(lay, t.memberRemarks(m))
+	}
+	if more := len(g.Members) - len(shown); more > 0 {
+		lay.Note(fmt.Sprintf("... and %s more (--format csv or --json lists all)", term.Count(more)))
+	}
+	lay.Line("")
+}
+
+func notes(lay *term.Table, remarks []string) {
+	for _, r := range remarks {
+		lay.Note(r)
 	}
 }
 
-// remark writes a sentence below a file, folded at the width.
-func (t *table) remark(s string) {
-	const indent = "        "
-	for _, l := range fold(s, t.o.Width-len(indent)) {
-		t.line("%s%s", indent, l)
+// similarity is rounded down, and never 1.000 but for photos that are equal in
+// bytes or pixels: people read it so.
+func similarity(m *Member) string {
+	if m.Kind == match.Identical || m.Kind == match.SamePixels {
+		return fmt.Sprintf("%.3f", m.Similarity)
 	}
+	const noise = 1e-6 // of float32 vectors: 0.97 may have come as 0.9699999
+	return fmt.Sprintf("%.3f", min(0.999, math.Floor((m.Similarity+noise)*1000)/1000))
 }
 
 func (t *table) keeperRemarks(g *Group) []string {
 	var out []string
 	if g.KeeperReason != "" {
-		out = append(out, "kept: "+term.Escape(g.KeeperReason))
+		out = append(out, "kept: "+term.EscapeSentence(g.KeeperReason))
 	}
 	return append(out, t.fileRemarks(&g.Keeper)...)
 }
@@ -130,15 +129,31 @@ func (t *table) keeperRemarks(g *Group) []string {
 func (t *table) memberRemarks(m *Member) []string {
 	var out []string
 	if len(m.KeeperLacks) > 0 {
-		out = append(out, "has what the keeper lacks: "+term.Escape(strings.Join(m.KeeperLacks, ", ")))
+		out = append(out, "has what the keeper lacks: "+term.EscapeSentence(strings.Join(m.KeeperLacks, ", ")))
 	}
-	if m.StaysBecause != "" {
-		out = append(out, "stays: "+term.Escape(m.StaysBecause))
-	}
-	if m.KeeperOf != "" {
-		out = append(out, "is itself kept in group "+m.KeeperOf)
+	switch {
+	case m.KeeperOf != "":
+		out = append(out, t.elsewhere(m))
+	case m.StaysBecause != "":
+		out = append(out, "stays: "+term.EscapeSentence(m.StaysBecause))
 	}
 	return append(out, t.fileRemarks(&m.File)...)
+}
+
+// elsewhere says in which group a member was settled, by the number in that
+// group's head. Most often it is kept there; now and then a better photo took
+// that group over.
+func (t *table) elsewhere(m *Member) string {
+	n, ok := t.number[m.KeeperOf]
+	switch {
+	case !ok && m.StaysBecause != "":
+		return term.EscapeSentence(m.StaysBecause) + ", which is not shown"
+	case !ok:
+		return "in group " + m.KeeperOf + ", which is not shown"
+	case t.d.Groups[n-1].Keeper.Path == m.Path:
+		return "kept in group " + term.Count(n)
+	}
+	return "a copy in group " + term.Count(n)
 }
 
 func (t *table) fileRemarks(f *File) []string {
@@ -184,29 +199,6 @@ func each(d *Document, f func(path string)) {
 			file(&d.Groups[i].Members[j].File)
 		}
 	}
-}
-
-// fold breaks text at blanks into lines of at most width columns; a word that
-// is wider stays whole, so that a path can be copied.
-func fold(s string, width int) []string {
-	if width <= 0 || term.TextWidth(s) <= width {
-		return []string{s}
-	}
-	var lines []string
-	line, w := "", 0
-	for word := range strings.SplitSeq(s, " ") {
-		n := term.TextWidth(word)
-		switch {
-		case line == "":
-			line, w = word, n
-		case w+1+n <= width:
-			line, w = line+" "+word, w+1+n
-		default:
-			lines = append(lines, line)
-			line, w = word, n
-		}
-	}
-	return append(lines, line)
 }
 
 // expected writes a number of false proposals: it is an estimate, so two
