@@ -71,17 +71,31 @@ func TestLinkAndUnlink(t *testing.T) {
 	must(t, os.Mkdir(filepath.Join(dir, "folder"), 0o755))
 	must(t, os.Symlink("a", filepath.Join(dir, "link")))
 	d := openDir(t, dir)
-	must(t, linkAndUnlink(d, "a", d, "b"))
+	must(t, linkAndUnlink(d, "a", d, "b", "aside"))
 	if _, err := d.Lstat("a"); !errors.Is(err, fs.ErrNotExist) || read(t, filepath.Join(dir, "b")) != "one" {
 		t.Errorf("after the move: %v", err)
 	}
-	if err := linkAndUnlink(d, "b", d, "c"); !errors.Is(err, ErrExists) || read(t, filepath.Join(dir, "c")) != "other" {
+	if err := linkAndUnlink(d, "b", d, "c", "aside"); !errors.Is(err, ErrExists) || read(t, filepath.Join(dir, "c")) != "other" {
 		t.Errorf("taken name: %v", err)
 	}
 	for _, name := range []string{"folder", "link"} {
-		if err := linkAndUnlink(d, name, d, "z"); !errors.Is(err, ErrNotRegular) {
+		if err := linkAndUnlink(d, name, d, "z", "aside"); !errors.Is(err, ErrNotRegular) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestLinkAndUnlinkBlocked: what cannot be unlinked keeps its old name alone.
+func TestLinkAndUnlinkBlocked(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a"), "one")
+	write(t, filepath.Join(dir, "aside"), "somebody's")
+	d := openDir(t, dir)
+	if err := linkAndUnlink(d, "a", d, "b", "aside"); !errors.Is(err, ErrExists) {
+		t.Errorf("aside is taken: %v", err)
+	}
+	if _, err := d.Lstat("b"); !errors.Is(err, fs.ErrNotExist) || read(t, filepath.Join(dir, "aside")) != "somebody's" {
+		t.Errorf("b: %v", err)
 	}
 }
 

@@ -97,7 +97,7 @@ type shift struct {
 // number, so that recovery finds them.
 type tempNames struct {
 	partial string // beside the target: the copy until it is verified
-	going   string // beside the source: the source, between its last check and its unlink
+	going   string // beside the source: the source, between its last check and its unlink (so also where renames are links)
 }
 
 func tempNamesOf(run string, seq int) tempNames {
@@ -119,7 +119,7 @@ func (s *shift) run(ctx context.Context) error {
 }
 
 func (s *shift) move(ctx context.Context) error {
-	err := fsx.RenameAt(s.from.dir, s.from.name, s.to.dir, s.to.name)
+	err := fsx.RenameAtVia(s.from.dir, s.from.name, s.to.dir, s.to.name, s.temp.going)
 	if errors.Is(err, fsx.ErrCrossDevice) {
 		return s.byCopy(ctx)
 	}

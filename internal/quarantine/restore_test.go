@@ -211,6 +211,11 @@ func TestRestoreAllNewestFirst(t *testing.T) {
 
 // TestHalfLinked: where renames are done by link and unlink, a kill leaves one file with two names.
 func TestHalfLinked(t *testing.T) {
+	t.Run("linked", func(t *testing.T) { halfLinked(t, false) })
+	t.Run("set aside", func(t *testing.T) { halfLinked(t, true) })
+}
+
+func halfLinked(t *testing.T, aside bool) {
 	dir := fastDir(t)
 	l := newLibrary(t, filepath.Join(dir, "photos"))
 	l.put("keep.jpg", "one").put("copy.jpg", "one").withStore(filepath.Join(dir, "db"))
@@ -223,6 +228,9 @@ func TestHalfLinked(t *testing.T) {
 		atFailpoint(t, "checked", 1, func() {
 			dest := findFiles(t, l.root, ManifestName)[0]
 			must(t, os.Link(l.path("copy.jpg"), filepath.Join(filepath.Dir(dest), "copy.jpg")))
+			if aside {
+				must(t, os.Rename(l.path("copy.jpg"), l.path(tempNamesOf("R", 1).going)))
+			}
 			panic("killed")
 		})
 		_, _ = mustPrepare(t, l.db, []Move{m}, Options{RunName: "R"}).Run(t.Context())
@@ -232,10 +240,14 @@ func TestHalfLinked(t *testing.T) {
 	if err != nil || len(rec.Problems) > 0 || len(rec.Items) != 1 {
 		t.Fatalf("%+v %v", rec, err)
 	}
-	sameTree(t, "after recovery", tree(t, l.root), before)
-	if files := contentsByPath(t, l.path(FolderName)); len(files) > 0 {
-		t.Errorf("left in the quarantine: %v", files)
+	inQuarantine := contentsByPath(t, l.path(FolderName))
+	if aside && (len(inQuarantine) != 1 || rec.Items[0].Outcome != Moved) || !aside && (len(inQuarantine) != 0 || rec.Items[0].Outcome != Failed) {
+		t.Errorf("quarantine holds %v, %+v", inQuarantine, rec.Items)
 	}
+	if _, err := Restore(t.Context(), l.db, Target{Last: true}, RestoreOptions{}); err != nil && !errors.Is(err, ErrNothingLeft) {
+		t.Error(err)
+	}
+	sameTree(t, "after recovery and restore", tree(t, l.root), before)
 }
 
 // TestRecoverNotHere: a run whose library is unplugged stays unfinished, is no error, and is settled when
