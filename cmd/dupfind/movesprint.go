@@ -142,8 +142,20 @@ func writeItems(b *strings.Builder, title string, items []quarantine.Item, base 
 		return
 	}
 	fmt.Fprintln(b, title)
+	var reasons []string // each once, in the order of the items
+	paths := map[string][]string{}
 	for _, i := range items {
-		fmt.Fprintf(b, "  %s\n      %s\n", shown(i.Path, base), itemReason(i))
+		r := itemReason(i)
+		if paths[r] == nil {
+			reasons = append(reasons, r)
+		}
+		paths[r] = append(paths[r], shown(i.Path, base))
+	}
+	for _, r := range reasons {
+		for _, p := range paths[r] {
+			fmt.Fprintf(b, "  %s\n", p)
+		}
+		fmt.Fprintf(b, "      %s\n", r)
 	}
 	b.WriteByte('\n')
 }
