@@ -120,6 +120,15 @@ func countVectors(ctx context.Context, q querier, modelID int64) (n int, err err
 	return n, wrap(fmt.Sprintf("count vectors of model %d", modelID), err)
 }
 
+// CountUnsearched returns how many vectors of a model engine has not searched
+// yet, without reading any.
+func (d *DB) CountUnsearched(ctx context.Context, modelID int64, engine string) (n int, err error) {
+	err = d.r.QueryRowContext(ctx, `SELECT count(*) FROM embeddings v WHERE v.model_id = ?1 AND NOT EXISTS (
+		SELECT 1 FROM searched s JOIN searches q ON q.id = s.search_id
+		WHERE s.embedding_id = v.id AND q.model_id = ?1 AND q.engine = ?2)`, modelID, engine).Scan(&n)
+	return n, wrap(fmt.Sprintf("count unsearched vectors of model %d", modelID), err)
+}
+
 // DropVectors drops the vectors of contents under a model, with the pairs found
 // by them, so that the next scan embeds these contents again.
 func (d *DB) DropVectors(ctx context.Context, modelID int64, contentIDs []int64) error {

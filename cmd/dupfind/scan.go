@@ -170,7 +170,7 @@ func (a app) scanLibrary(ctx context.Context, db *store.DB, s scanOptions, p *te
 	if !out.sum.Interrupted {
 		p.Stage("search", "comparison")
 		out.search, err = find.Update(ctx, db, &exact.Engine{}, find.UpdateOptions{
-			ModelID: modelID, FloorCosine: model.Manifest.Calibration.Cosine(searchFloor), Progress: p.Set,
+			ModelID: modelID, FloorCosine: model.Manifest.Calibration.Cosine(searchFloor), Check: s.verify, Progress: p.Set,
 		})
 		out.searched = err == nil
 		if many, ok := errors.AsType[*find.TooManyPairsError](err); ok {

@@ -37,6 +37,7 @@ type library struct {
 	byID      map[int64]*photo
 	proposals []store.Pair // by vectors, at or above the threshold, by A and B
 	digests   map[int64][32]byte
+	damaged   []int64 // contents whose vector cannot be used
 	removed   map[[32]byte]string
 	Numbers
 }
@@ -50,7 +51,12 @@ func load(ctx context.Context, db *store.DB, o *Options) (l *library, err error)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, snap.Close()) }()
+	defer func() {
+		err = errors.Join(err, snap.Close())
+		if err == nil {
+			err = l.dropDamaged(ctx, db)
+		}
+	}()
 	l = &library{o: o, byID: make(map[int64]*photo)}
 	if err := l.readPhotos(ctx, snap); err != nil {
 		return nil, err
@@ -85,6 +91,18 @@ func load(ctx context.Context, db *store.DB, o *Options) (l *library, err error)
 		l.Skipped++
 	}
 	return l, nil
+}
+
+// dropDamaged drops vectors that cannot be used, so that the next scan embeds
+// these contents again.
+func (l *library) dropDamaged(ctx context.Context, db *store.DB) error {
+	if len(l.damaged) == 0 {
+		return nil
+	}
+	if err := db.DropVectors(ctx, l.o.ModelID, l.damaged); err != nil && !errors.Is(err, store.ErrReadOnly) {
+		return err
+	}
+	return nil
 }
 
 func (l *library) readPhotos(ctx context.Context, snap *store.Snap) error {
@@ -179,7 +197,8 @@ func (l *library) readProposals(ctx context.Context, snap *store.Snap) error {
 func (l *library) readVectorState(ctx context.Context, snap *store.Snap) (n int, isNew map[int64]bool, err error) {
 	isNew = make(map[int64]bool)
 	for v, err := range snap.Vectors(ctx, l.o.ModelID, l.o.Engine.Name()) {
-		if _, damaged := errors.AsType[*store.DamagedVectorError](err); damaged {
+		if d, ok := errors.AsType[*store.DamagedVectorError](err); ok {
+			l.damaged = append(l.damaged, d.ContentID)
 			continue
 		}
 		if err != nil {

@@ -15,6 +15,9 @@ type UpdateOptions struct {
 	// FloorCosine is the cosine down to which pairs are wanted. A search that
 	// was stored down to a lower one goes on with that.
 	FloorCosine float64
+	// Check reads the vectors even when all have been searched, so that damaged
+	// ones are found and dropped. A report finds and drops them, too.
+	Check bool
 	// Progress hears of vector comparisons; nil: nobody.
 	Progress index.Progress
 	// MaxPairs ends the search with a *TooManyPairsError when one Update finds
@@ -77,6 +80,11 @@ func Update(ctx context.Context, db *store.DB, e index.Engine, o UpdateOptions) 
 	case ok:
 		u.stats.FloorCosine = stored
 	}
+	if ok && !u.stats.Again && !o.Check {
+		if settled, err := u.settled(ctx); settled || err != nil {
+			return u.stats, err
+		}
+	}
 	t, err := u.load(ctx)
 	if err != nil {
 		return u.stats, err
@@ -102,6 +110,17 @@ type updater struct {
 	o      UpdateOptions
 	stats  UpdateStats
 	left   int64 // pairs that may still be found
+}
+
+// settled reports whether there is nothing to search: a re-scan that found
+// nothing new reads no vector.
+func (u *updater) settled(ctx context.Context) (bool, error) {
+	left, err := u.db.CountUnsearched(ctx, u.o.ModelID, u.engine.Name())
+	if left > 0 || err != nil {
+		return false, err
+	}
+	u.stats.Vectors, err = u.db.CountVectors(ctx, u.o.ModelID)
+	return true, err
 }
 
 // load reads the vectors and drops the damaged ones.

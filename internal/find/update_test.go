@@ -124,17 +124,32 @@ func TestUpdateEmptyLibrary(t *testing.T) {
 	}
 }
 
+func TestReportDropsDamagedVectors(t *testing.T) {
+	s := newShelf(t)
+	s.put(s.one("a", axis(0, 0)), s.one("b", axis(0, 0.1)), s.one("c", axis(0, 0.2)))
+	s.update(UpdateOptions{FloorCosine: 0.5})
+	s.exec(`UPDATE embeddings SET vector = zeroblob(48) WHERE content_id = 2`)
+	r := s.groups(s.options(0.9))
+	if r.Compared != 2 || r.NoVector != 1 {
+		t.Errorf("report with a damaged vector: %+v", r.Numbers)
+	}
+	for k, err := range s.db.HashState(t.Context(), s.model) {
+		if err != nil || k.HasVector != (k.ContentID != 2) {
+			t.Errorf("content %d: has vector %v, %v", k.ContentID, k.HasVector, err)
+		}
+	}
+}
+
 func TestUpdateDropsDamagedVectors(t *testing.T) {
 	s := newShelf(t)
 	s.put(s.one("a", axis(0, 0)), s.one("b", axis(0, 0.1)), s.one("c", axis(0, 0.2)))
 	s.update(UpdateOptions{FloorCosine: 0.5})
 	s.exec(`UPDATE embeddings SET vector = zeroblob(48) WHERE content_id = 2`)
 
-	r := s.groups(s.options(0.9))
-	if r.Compared != 2 || r.NoVector != 1 {
-		t.Errorf("report with a damaged vector: %+v", r.Numbers)
+	if stats := s.update(UpdateOptions{FloorCosine: 0.5}); stats.New != 0 || len(stats.Damaged) != 0 {
+		t.Errorf("nothing new, yet vectors were read: %+v", stats)
 	}
-	stats := s.update(UpdateOptions{FloorCosine: 0.5})
+	stats := s.update(UpdateOptions{FloorCosine: 0.5, Check: true})
 	if len(stats.Damaged) != 1 || stats.Damaged[0] != 2 || stats.Vectors != 2 {
 		t.Fatalf("got %+v", stats)
 	}
