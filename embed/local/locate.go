@@ -118,7 +118,7 @@ func LocateModel(o LocateOptions) (Model, error) {
 			return m, nil
 		}
 	}
-	return Model{}, fmt.Errorf("find model %q: no model of this name is at hand; name a FILE.onnx or one that \"models\" lists", name)
+	return Model{}, fmt.Errorf("find model %q: no model of this name is at hand; name a FILE.onnx, or one of those that dupfind models lists", name)
 }
 
 func (o LocateOptions) locateDefault() (Model, error) {
