@@ -114,7 +114,7 @@ def main():
         if args.only != "many":
             speed(figures, scratch, rounds, args.full)
         if args.only != "speed":
-            total, embedded = 100_000, 100_000 if args.full else 20_000
+            total, embedded = 100_000, 100_000 if args.full else 10_000
             folder, db = photos.many(total, embedded), scratch.db()
             memory(figures, folder, db, total)
             rescan(figures, folder, db, total, rounds)
