@@ -211,16 +211,13 @@ def every_content_stays(folder, before):
 
 def two_at_once(figures, scratch, folder):
     copies = library_of_copies(scratch.path / "twice")
-    db = scratch.db()
-    scan(copies, db)
-    for first, second in (
-        (("scan", folder, "--db", db), ("scan", folder, "--db", db)),
-        (("quarantine", "--yes", "--db", db), ("quarantine", "--yes", "--db", db)),
-    ):
-        what = f"two at once: {first[0]}"
-        one = start(*first)
+    scanned = scratch.db()
+    scan(copies, scanned)
+    for command, db in ((("scan", folder), scratch.db()), (("quarantine", "--yes"), scanned)):
+        what = f"two at once: {command[0]}"
+        one = start(*command, "--db", db)
         stopped = stop_when_locked(one, db)
-        two = start(*second)
+        two = start(*command, "--db", db)
         _, words = two.communicate(timeout=60)
         if stopped:
             one.send_signal(signal.SIGCONT)
