@@ -98,6 +98,7 @@ func (a app) moveCopies(ctx context.Context, db *store.DB, f findOptions, q quar
 	if err != nil {
 		return err
 	}
+	s.bar.EndStage()
 	moves, stay, err := a.moves(ctx, db, found, f)
 	if err != nil {
 		return err
