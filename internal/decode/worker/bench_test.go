@@ -50,7 +50,7 @@ func TestHandSpeed(t *testing.T) {
 // BenchmarkHandStages takes the time of one photo's stages inside the process.
 func BenchmarkHandStages(b *testing.B) {
 	files, _ := filepath.Glob(filepath.Join(os.Getenv("HAND_DIR"), "*.jpg"))
-	s := session{out: io.Discard}
+	s := session{out: io.Discard, memoryLimit: decode.DefaultMemoryLimit}
 	for b.Loop() {
 		for _, f := range files {
 			x, err := s.read(f, 1<<30)

@@ -23,7 +23,7 @@ func Main(in io.Reader, out io.Writer, args []string) error {
 		return err
 	}
 	prepare(limit)
-	return serve(in, out)
+	return serve(in, out, limit)
 }
 
 func parseArgs(args []string) (limit int64, err error) {
@@ -55,11 +55,11 @@ func prepare(limit int64) {
 }
 
 // serve answers jobs, one after the other, until in ends.
-func serve(in io.Reader, out io.Writer) error {
+func serve(in io.Reader, out io.Writer, limit int64) error {
 	if err := decode.WriteFrame(out, decode.FrameHello, decode.Hello{Protocol: decode.Protocol, Version: decode.Version}); err != nil {
 		return fmt.Errorf("decode worker: say hello: %w", err)
 	}
-	s := session{in: bufio.NewReader(in), out: out}
+	s := session{in: bufio.NewReader(in), out: out, memoryLimit: limit}
 	for {
 		f, err := decode.ReadFrame(s.in, decode.MaxJobFrame)
 		if errors.Is(err, io.EOF) {
@@ -80,9 +80,10 @@ func serve(in io.Reader, out io.Writer) error {
 
 // session is the worker's talk with its parent, and the buffer that photos are read into.
 type session struct {
-	in  *bufio.Reader
-	out io.Writer
-	buf []byte
+	in          *bufio.Reader
+	out         io.Writer
+	buf         []byte
+	memoryLimit int64 // bytes
 }
 
 // skip is a photo that cannot be decoded: the worker's half of a decode.SkipError.

@@ -86,6 +86,10 @@ func (s *session) grow(n int) {
 
 // readRest reads what follows the first n bytes and hashes all. The file must end at size.
 func (s *session) readRest(f *os.File, n, size int) ([32]byte, error) {
+	// Asked before, not refused after: a runtime that is denied memory may crash in any way.
+	if size > cap(s.buf) && residentBytes()+int64(size) > s.memoryLimit {
+		return [32]byte{}, skipf(decode.Memory, "its %d bytes are more than a decoder may hold", size)
+	}
 	s.grow(size + 1) // one more, to see that there is no more
 	h := sha256.New()
 	h.Write(s.buf[:n])

@@ -236,7 +236,7 @@ func TestFileChangesWhileItIsRead(t *testing.T) {
 		if _, err := f.Seek(0, 0); err != nil {
 			t.Fatal(err)
 		}
-		var s session
+		s := session{memoryLimit: decode.DefaultMemoryLimit}
 		_, err := s.readRest(f, 0, size)
 		if sk, ok := errors.AsType[*skip](err); !ok || sk.reason != decode.Changed {
 			t.Errorf("size %d said, 1000 there: got %v", size, err)
@@ -379,11 +379,11 @@ func TestBadArguments(t *testing.T) {
 
 func TestServeRefusesNonsense(t *testing.T) {
 	for _, in := range []string{"garbage garbage", "\x05\x00\x00\x00\x01\x00\x00\x00\x00"} {
-		if err := serve(strings.NewReader(in), &bytes.Buffer{}); !errors.Is(err, decode.ErrFrame) {
+		if err := serve(strings.NewReader(in), &bytes.Buffer{}, decode.DefaultMemoryLimit); !errors.Is(err, decode.ErrFrame) {
 			t.Errorf("%q: got %v", in, err)
 		}
 	}
-	if err := serve(strings.NewReader(""), &bytes.Buffer{}); err != nil {
+	if err := serve(strings.NewReader(""), &bytes.Buffer{}, decode.DefaultMemoryLimit); err != nil {
 		t.Errorf("end of input: %v", err)
 	}
 }
