@@ -48,6 +48,7 @@ const (
 // flagOptions are the flags that every command has.
 type flagOptions struct {
 	DB      string
+	dbNamed bool // by --db: a command to type next must name it, too
 	JSON    bool
 	Quiet   bool
 	Verbose bool
@@ -70,6 +71,7 @@ func (a app) commonOptions(c *cli.Context) (flagOptions, error) {
 		DB: c.String(flagDB), JSON: c.Bool(flagJSON), Quiet: c.Bool(flagQuiet), Verbose: c.Bool(flagVerbose),
 		Model: c.String(flagModel), ONNXRuntime: c.String(flagONNXRuntime),
 	}
+	o.dbNamed = o.DB != ""
 	if o.DB == "" {
 		o.DB = a.getenv(envDB)
 	}
@@ -81,6 +83,25 @@ func (a app) commonOptions(c *cli.Context) (flagOptions, error) {
 		o.DB = filepath.Join(dir, "dupfind.db")
 	}
 	return o, nil
+}
+
+// next is a command to type next, on the same library.
+func (o flagOptions) next(command string) string {
+	if o.dbNamed {
+		return "dupfind " + command + " --db " + shellQuote(o.DB)
+	}
+	return "dupfind " + command
+}
+
+// shellQuote quotes what a shell would take apart.
+func shellQuote(s string) string {
+	plain := func(r rune) bool {
+		return r == '/' || r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 // dataDir is where the library is kept by default: never in a cache folder,

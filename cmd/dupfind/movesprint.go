@@ -199,7 +199,7 @@ func (a app) printMoved(f findOptions, kind string, r quarantine.Result) error {
 		for _, folder := range r.Folders {
 			fmt.Fprintf(&b, "  %s\n", term.Escape(folder))
 		}
-		b.WriteString("To put them back: dupfind restore --last\n")
+		fmt.Fprintf(&b, "To put them back: %s\n", f.next("restore --last"))
 	default:
 		b.WriteString("Nothing was moved.\n")
 	}

@@ -148,17 +148,17 @@ func document(f findOptions, s *search, found find.Result, roots []store.Root) *
 			}
 		}))
 	}
-	doc.Next = nextCommands(doc)
+	doc.Next = nextCommands(f, doc)
 	return doc
 }
 
-func nextCommands(doc *report.Document) []string {
+func nextCommands(f findOptions, doc *report.Document) []string {
 	var next []string
 	if doc.Totals().Moves > 0 {
-		next = append(next, "dupfind quarantine --dry-run")
+		next = append(next, f.next("quarantine --dry-run"))
 	}
 	if len(doc.Unconfirmed) > 0 || doc.Numbers.Skipped > 0 {
-		next = append(next, "dupfind skipped")
+		next = append(next, f.next("skipped"))
 	}
 	return next
 }

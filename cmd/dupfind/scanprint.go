@@ -62,7 +62,7 @@ func (a app) printScan(s scanOptions, d scanned) error {
 	if s.Quiet {
 		return nil
 	}
-	return a.lines(scanLines(d)...)
+	return a.lines(scanLines(s, d)...)
 }
 
 func scanDocument(d scanned) scanJSON {
@@ -96,7 +96,7 @@ func leftOutRows(c scan.Counts) []leftOutJSON {
 }
 
 // scanLines is the summary for a person. Lines without news are left out.
-func scanLines(d scanned) []string {
+func scanLines(o scanOptions, d scanned) []string {
 	s := d.sum
 	head := fmt.Sprintf("%s seen (%s) in %s: %s compared, %s skipped", term.Number(s.Seen, "photo"), term.Bytes(s.SizeBytes),
 		term.Duration(d.took), term.Count(s.Compared), term.Count(s.Skipped))
@@ -138,7 +138,7 @@ func scanLines(d scanned) []string {
 	case d.tooMany != nil:
 		out = append(out, fmt.Sprintf("There are %v: more than can be kept. A report searches anew at its own threshold; try dupfind report --threshold 0.98.", d.tooMany))
 	case d.searched:
-		out = append(out, pairsText(d))
+		out = append(out, pairsText(o, d))
 	}
 	return out
 }
@@ -189,12 +189,12 @@ func leftOutText(s ingest.Summary) string {
 	return strings.Join(parts, "; ")
 }
 
-func pairsText(d scanned) string {
+func pairsText(o scanOptions, d scanned) string {
 	if d.search.New == 0 {
-		return "Nothing new to compare. Next: dupfind report"
+		return "Nothing new to compare. Next: " + o.next("report")
 	}
-	return fmt.Sprintf("%s compared with all %s: %s proposed down to similarity %.2f. Next: dupfind report",
-		term.Number(d.search.New, "new photo"), term.Count(d.search.Vectors), term.Number(d.search.Pairs, "pair"), searchFloor)
+	return fmt.Sprintf("%s compared with all %s: %s proposed down to similarity %.2f. Next: %s",
+		term.Number(d.search.New, "new photo"), term.Count(d.search.Vectors), term.Number(d.search.Pairs, "pair"), searchFloor, o.next("report"))
 }
 
 // reasonText says in a sentence why a file was skipped.
