@@ -78,7 +78,7 @@ func makeFolders(path string) (err error) {
 // removeUnbegun removes a run folder that has no manifest yet, as far as it is empty.
 func removeUnbegun(path string) error {
 	d, err := fsx.OpenDir(path)
-	if errors.Is(err, os.ErrNotExist) {
+	if notThere(err) {
 		return nil
 	}
 	if err != nil {

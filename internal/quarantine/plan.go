@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -53,6 +54,11 @@ func (o *Options) setDefaults() error {
 		return fmt.Errorf("find folder %s: %w", o.To, err)
 	}
 	o.To = to
+	if fi, err := os.Stat(to); err == nil && !fi.IsDir() {
+		return fmt.Errorf("%s is no folder, so nothing can be moved into it", to)
+	} else if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("look at the folder to move to: %w", err)
+	}
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dupfind/dupfind/internal/fsx"
@@ -64,13 +65,13 @@ func recoverRun(ctx context.Context, db *store.DB, run store.Run, o RecoverOptio
 		err := recoverFolder(ctx, db, run, moves, path, covered, o, rec)
 		switch {
 		case err == nil:
-		case errors.Is(err, ErrNoManifest), errors.Is(err, os.ErrNotExist):
+		case errors.Is(err, ErrNoManifest), notThere(err):
 			if run.State == store.RunPlanned {
 				if err := removeUnbegun(path); err != nil {
 					rec.Problems = append(rec.Problems, err.Error())
 				}
 			}
-		case errors.Is(err, ErrManifest), errors.Is(err, ErrBusy), fsx.IsPermission(err), fsx.IsReadOnly(err):
+		case errors.Is(err, ErrManifest), errors.Is(err, ErrBusy), fsx.IsPermission(err), fsx.IsReadOnly(err), isUnopened(err):
 			rec.Problems = append(rec.Problems, err.Error())
 			unread = true
 		default:
@@ -90,11 +91,28 @@ func recoverRun(ctx context.Context, db *store.DB, run store.Run, o RecoverOptio
 	return finishRun(ctx, db, run.ID, nil)
 }
 
+// unopenedError is a folder that could not be opened, by whatever fault of its drive: that must not keep
+// the other runs, nor a scan, from going on.
+type unopenedError struct{ err error }
+
+func (e *unopenedError) Error() string { return e.err.Error() }
+func (e *unopenedError) Unwrap() error { return e.err }
+
+func isUnopened(err error) bool {
+	_, ok := errors.AsType[*unopenedError](err)
+	return ok
+}
+
+// notThere: nothing has this path, or something on the way to it is no folder.
+func notThere(err error) bool {
+	return errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
 func recoverFolder(ctx context.Context, db *store.DB, run store.Run, moves []store.Move, path string,
 	covered map[int]bool, o RecoverOptions, rec *Recovered) (err error) {
 	fo, err := openFolderAt(path, o.Now)
 	if err != nil {
-		return err
+		return &unopenedError{err}
 	}
 	defer func() { err = errors.Join(err, fo.close()) }()
 	if fo.run != run.Name {
