@@ -83,7 +83,8 @@ func load(ctx context.Context, db *store.DB, o *Options) (l *library, err error)
 		}
 	}
 	l.Proposals = len(l.proposals)
-	l.ExpectedFalse = float64(comparisons(0, l.Compared)) * FalseRate(o.Threshold)
+	// The scale says nothing of thresholds far below it: no more can be false than were found.
+	l.ExpectedFalse = min(float64(l.Proposals), float64(comparisons(0, l.Compared))*FalseRate(o.Threshold))
 	for _, err := range db.Skipped(ctx, 0) {
 		if err != nil {
 			return nil, err

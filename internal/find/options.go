@@ -102,7 +102,7 @@ type Numbers struct {
 	// Proposals are pairs at or above the threshold by vectors, Confirmed those
 	// of them that pixels showed to be copies. ExpectedFalse is how many
 	// proposals would be false by chance: pairs compared times the rate that
-	// the scale has at the threshold.
+	// the scale has at the threshold, at most all of them.
 	Proposals, Confirmed int
 	ExpectedFalse        float64
 	// Unconfirmed are photos that look equal to another and whose pixels could
