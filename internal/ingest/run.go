@@ -202,7 +202,7 @@ func (r *run) decodeAll(ctx context.Context) error {
 		g.Go(func() error {
 			for {
 				j, n, ok := r.queue.pop(take)
-				if !ok {
+				if !ok || r.stop.Err() != nil {
 					return ctx.Err()
 				}
 				if err := r.decodeOne(ctx, j, n); err != nil {

@@ -32,12 +32,13 @@ func TestMain(m *testing.M) {
 
 // library is a real store, real decoders and a folder of photos.
 type library struct {
-	t     *testing.T
-	dir   string
-	db    *store.DB
-	model int64
-	calls atomic.Int64 // files opened by the decoder
-	pool  *decode.Pool
+	t      *testing.T
+	dir    string
+	db     *store.DB
+	model  int64
+	calls  atomic.Int64 // files opened by the decoder
+	onCall func(n int64)
+	pool   *decode.Pool
 }
 
 func newLibrary(t *testing.T) *library {
@@ -65,25 +66,22 @@ func newLibrary(t *testing.T) *library {
 
 // Decode counts what is opened.
 func (l *library) Decode(ctx context.Context, r decode.Request, wanted func([32]byte) bool) (decode.Photo, error) {
-	l.calls.Add(1)
+	if n := l.calls.Add(1); l.onCall != nil {
+		l.onCall(n)
+	}
 	return l.pool.Decode(ctx, r, wanted)
 }
 
 // silent is a Progress that nobody watches.
-type silent struct{ onAdd func() }
+type silent struct{}
 
 func (silent) Total(int, int64, bool) {}
 func (silent) Start(string)           {}
 func (silent) Skip(string, string)    {}
-func (s silent) Add(string, int64) {
-	if s.onAdd != nil {
-		s.onAdd()
-	}
-}
+func (silent) Add(string, int64)      {}
 
 type settings struct {
 	backend embed.Backend
-	onAdd   func()
 	verify  bool
 	batch   int
 }
@@ -100,7 +98,7 @@ func (l *library) run(ctx context.Context, s settings) (ingest.Summary, error) {
 	l.calls.Store(0)
 	return ingest.Run(ctx, l.db, ingest.Options{
 		Targets: targets, Verify: s.verify, ModelID: l.model, TileSize: decode.TileSize,
-		Decoder: l, Workers: 2, BatchTiles: max(1, s.batch), Progress: silent{s.onAdd}, Now: time.Now,
+		Decoder: l, Workers: 2, BatchTiles: max(1, s.batch), Progress: silent{}, Now: time.Now,
 		OpenEmbedder: func(context.Context) (ingest.Embedder, error) { return s.backend, nil },
 	})
 }
@@ -192,12 +190,13 @@ func TestInterruptAndGoOn(t *testing.T) {
 	l := newLibrary(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var added atomic.Int64
-	first, err := l.run(ctx, settings{batch: 2, onAdd: func() {
-		if added.Add(1) == 10 {
+	l.onCall = func(n int64) {
+		if n == 20 {
 			cancel()
 		}
-	}})
+	}
+	first, err := l.run(ctx, settings{batch: 2})
+	l.onCall = nil
 	if err != nil || !first.Interrupted {
 		t.Fatalf("got %+v, %v, want an interrupted run without error", first, err)
 	}
