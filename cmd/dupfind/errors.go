@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -19,8 +20,13 @@ func (a app) finish(err error, asJSON bool) int {
 	if err == nil {
 		return exitDone
 	}
-	if status, ok := errors.AsType[exitStatus](err); ok {
-		return int(status)
+	status, said := errors.AsType[exitStatus](err)
+	if said {
+		// All has been said, unless closing failed besides.
+		rest := slices.DeleteFunc(flatten(err), func(e error) bool { return e == status })
+		if err = errors.Join(rest...); err == nil {
+			return int(status)
+		}
 	}
 	if errors.Is(err, syscall.EPIPE) { // the reader of our output has had enough
 		return exitFailed

@@ -134,23 +134,11 @@ func kinds(c *cli.Context) ([]match.Kind, error) {
 	if !c.IsSet(flagKinds) {
 		return nil, nil
 	}
-	var out []match.Kind
-	for name := range strings.SplitSeq(c.String(flagKinds), ",") {
-		k := match.Kind(strings.TrimSpace(name))
-		if !k.Valid() {
-			return nil, usagef(c.Command.Name, "--kinds: %q is not a kind; the kinds are %s", name, kindNames())
-		}
-		out = append(out, k)
+	ks, err := match.ParseKinds(c.String(flagKinds))
+	if err != nil {
+		return nil, usagef(c.Command.Name, "--kinds: %v", err)
 	}
-	return out, nil
-}
-
-func kindNames() string {
-	var names []string
-	for _, k := range match.Kinds() {
-		names = append(names, string(k))
-	}
-	return strings.Join(names, ", ")
+	return ks, nil
 }
 
 // sizeBytes reads a size such as 500k, 2M or 1.5G (powers of 1000).

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/term"
+	"github.com/dupfind/dupfind/internal/term"
 )
 
 // version is set by the linker.
@@ -20,7 +20,7 @@ func main() {
 	os.Exit(run(os.Args, app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr,
 		getenv: os.Getenv, now: time.Now,
-		terminal:   func(f *os.File) bool { return term.IsTerminal(int(f.Fd())) },
+		terminal:   term.IsTerminal,
 		pickModel:  pickLocalModel,
 		listModels: listLocalModels,
 	}))

@@ -19,9 +19,6 @@ import (
 	"github.com/dupfind/dupfind/store"
 )
 
-// sureKinds are moved unless --kinds says otherwise: pixels have confirmed them.
-var sureKinds = []match.Kind{match.Identical, match.SamePixels, match.Resized}
-
 // unmeasuredKinds is all that a model without a measured scale may move.
 var unmeasuredKinds = []match.Kind{match.Identical, match.SamePixels}
 
@@ -36,7 +33,7 @@ func (a app) quarantineCommand() command {
 			"dupfind quarantine --kinds identical,similar     also what only looks alike: look at the report first",
 		},
 		flags: append([]cli.Flag{
-			&cli.StringFlag{Name: flagKinds, Usage: "move these `KINDS`, separated by commas: " + kindNames(), DefaultText: joinKinds(sureKinds)},
+			&cli.StringFlag{Name: flagKinds, Usage: "move these `KINDS`, separated by commas: " + joinKinds(match.Kinds(), ", "), DefaultText: joinKinds(match.CopyKinds(), ",")},
 			&cli.StringFlag{Name: flagTo, Usage: "move to `DIR` instead of " + quarantine.FolderName + " beside the photos"},
 			&cli.BoolFlag{Name: flagDryRun, Aliases: []string{"n"}, Usage: "show what would be moved, and change nothing"},
 			&cli.BoolFlag{Name: flagYes, Aliases: []string{"y"}, Usage: "move without asking"},
@@ -45,12 +42,12 @@ func (a app) quarantineCommand() command {
 	}
 }
 
-func joinKinds(ks []match.Kind) string {
+func joinKinds(ks []match.Kind, separator string) string {
 	var names []string
 	for _, k := range ks {
 		names = append(names, string(k))
 	}
-	return strings.Join(names, ",")
+	return strings.Join(names, separator)
 }
 
 func (a app) quarantine(ctx context.Context, o flagOptions, c *cli.Context) error {
@@ -135,7 +132,7 @@ func (a app) moveCopies(ctx context.Context, db *store.DB, f findOptions, q quar
 // movableKinds are the kinds that quarantine moves unless told otherwise.
 func movableKinds(m storedModel) []match.Kind {
 	if m.Manifest.Calibration.Measured() {
-		return sureKinds
+		return match.CopyKinds()
 	}
 	return unmeasuredKinds
 }
@@ -148,7 +145,7 @@ func allowedKinds(m storedModel, ks []match.Kind) error {
 	for _, k := range ks {
 		if !slices.Contains(unmeasuredKinds, k) {
 			return fmt.Errorf("model %s has no measured scale of similarity, so %q cannot be moved on its word; --kinds %s can",
-				m.Manifest.Name, k, joinKinds(unmeasuredKinds))
+				m.Manifest.Name, k, joinKinds(unmeasuredKinds, ","))
 		}
 	}
 	return nil
@@ -211,7 +208,7 @@ var errDeclined = errors.New("nothing was moved")
 func (a app) confirm(ctx context.Context, f findOptions, plan *quarantine.Plan) error {
 	a.say("%s", planText(plan, a.width()))
 	for _, k := range f.kinds {
-		if !slices.Contains(sureKinds, k) {
+		if !slices.Contains(match.CopyKinds(), k) {
 			a.say("%s: %s\n", k, k.Meaning())
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/dupfind/dupfind/internal/find"
+	"github.com/dupfind/dupfind/internal/match"
 	"github.com/dupfind/dupfind/internal/report"
 	"github.com/dupfind/dupfind/store"
 )
@@ -33,7 +34,7 @@ func (a app) reportCommand() command {
 		},
 		flags: append([]cli.Flag{
 			&cli.StringFlag{Name: flagFormat, Value: formatTable, Usage: "`FORMAT`: table, json, csv or pairs (--json is --format json)"},
-			&cli.StringFlag{Name: flagKinds, Usage: "only these `KINDS`, separated by commas: " + kindNames(), DefaultText: "all"},
+			&cli.StringFlag{Name: flagKinds, Usage: "only these `KINDS`, separated by commas: " + joinKinds(match.Kinds(), ", "), DefaultText: "all"},
 			&cli.BoolFlag{Name: flagNull, Aliases: []string{"0"}, Usage: "with --format pairs: end records with NUL bytes and leave names as they are"},
 		}, findFlags()...),
 		run: a.report,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -99,28 +98,6 @@ func SetTimes(f *os.File, atimeNS, mtimeNS int64) error {
 		return &os.PathError{Op: "set times", Path: f.Name(), Err: err}
 	}
 	return nil
-}
-
-// WriteFileAtomic writes data to path so that a reader, or a crash, sees the old content or the new one:
-// temporary name in the same folder, sync, rename, sync of the folder. An existing file is replaced.
-func WriteFileAtomic(path string, data []byte, perm os.FileMode) (err error) {
-	folder, name := filepath.Dir(path), filepath.Base(path)
-	d, err := OpenDir(folder)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	tmp := name + ".dupfind-tmp"
-	if err := d.Remove(tmp); err != nil && !errors.Is(err, os.ErrNotExist) { // left by a killed write
-		return err
-	}
-	if err := d.WriteNew(tmp, data, perm); err != nil {
-		return err
-	}
-	if err := unix.Renameat(d.fd(), tmp, d.fd(), name); err != nil {
-		return errors.Join(&os.PathError{Op: "rename", Path: path, Err: err}, d.Remove(tmp))
-	}
-	return d.Sync()
 }
 
 // WriteNew writes a new file and makes its content durable (the folder is not synced). A taken name is

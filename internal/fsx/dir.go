@@ -45,9 +45,6 @@ func (d *Dir) Close() error { return d.f.Close() }
 // File returns the open folder itself, for locks and statfs.
 func (d *Dir) File() *os.File { return d.f }
 
-// Stat returns the facts of the folder itself.
-func (d *Dir) Stat() (Stat, error) { return StatFile(d.f) }
-
 // CheckRel says whether rel is a plain relative path: what Sub, SplitRel and a manifest accept.
 func CheckRel(rel string) error {
 	if rel == "" || strings.IndexByte(rel, 0) >= 0 {
@@ -233,16 +230,6 @@ func SyncFolder(f *os.File) error {
 		return nil
 	}
 	return err
-}
-
-// SyncDir makes the entries of the folder at path durable.
-func SyncDir(path string) (err error) {
-	d, err := OpenDir(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, d.Close()) }()
-	return d.Sync()
 }
 
 func (d *Dir) fd() int { return int(d.f.Fd()) }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"testing"
 	"time"
 
@@ -253,35 +252,5 @@ func TestCopyTo(t *testing.T) {
 	}
 	if _, err := d.Lstat("c"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a failed copy was left: %v", err)
-	}
-}
-
-func TestWriteFileAtomic(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a")
-	write(t, path+".dupfind-tmp", "left by a killed write")
-	for _, content := range []string{"one", "two"} {
-		must(t, WriteFileAtomic(path, []byte(content), 0o600))
-		if read(t, path) != content {
-			t.Errorf("got %q", read(t, path))
-		}
-	}
-	names, err := openDir(t, filepath.Dir(path)).Names()
-	if err != nil || len(names) != 1 {
-		t.Errorf("%q %v", names, err)
-	}
-}
-
-func TestFSType(t *testing.T) {
-	network, name, err := IsNetwork(t.TempDir())
-	if err != nil || network || name == "" {
-		t.Errorf("%v %q %v", network, name, err)
-	}
-	if runtime.GOOS == "linux" {
-		if name, err := FSType("/dev/shm"); err != nil || name != "tmpfs" {
-			t.Errorf("/dev/shm is %q, %v", name, err)
-		}
-	}
-	if _, err := FSType("/no/such"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("missing: %v", err)
 	}
 }
