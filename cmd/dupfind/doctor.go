@@ -200,7 +200,11 @@ func (a app) checkLibrary(ctx context.Context, o flagOptions) finding {
 		return f
 	}
 	if len(problems) > 0 {
-		f.Text, f.Looked = "damaged: "+strings.Join(problems, "; "), nil
+		const shown = 3 // one hole in a file gives dozens
+		f.Text = "damaged: " + strings.Join(problems[:min(shown, len(problems))], "; ")
+		if more := len(problems) - shown; more > 0 {
+			f.Text += fmt.Sprintf("; and %s", term.Number(more, "more problem"))
+		}
 		f.Hint = damagedHint
 		return f
 	}
