@@ -205,7 +205,7 @@ func (a app) ingest(ctx context.Context, db *store.DB, s scanOptions, model mode
 	p.Stage("scan", "photo")
 	return ingest.Run(ctx, db, ingest.Options{
 		Targets: targets, Walk: s.walk, Verify: s.verify,
-		ModelID: modelID, TileSize: model.Manifest.TileSize,
+		ModelID: modelID, TileSize: model.Manifest.TileSize, Dim: model.Manifest.Dim,
 		Decoder: pool, Workers: s.jobs, BatchTiles: batchTiles,
 		OpenEmbedder: func(ctx context.Context) (ingest.Embedder, error) {
 			b, err := model.Open(ctx)

@@ -205,6 +205,9 @@ func reasonText(reason string) string {
 	if r := decode.Reason(reason); r.Valid() {
 		return r.Text()
 	}
+	if reason == ingest.NotEmbedded {
+		return ingest.NotEmbeddedText
+	}
 	return reason
 }
 

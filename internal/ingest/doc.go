@@ -13,8 +13,13 @@
 //   - A content costs one decoding and one embedding, however many files hold
 //     it; a further copy costs a hash.
 //   - What was embedded is saved within 200 ms or 256 rows; a killed run loses
-//     the batches in flight and nothing else.
+//     the batches in flight and nothing else. A run that stops because the
+//     embedder failed saves what was embedded and writes nothing for the rest.
+//   - No vector is stored that is not finite, of unit length and of the model's
+//     dimension, whatever the embedder says.
 //   - A file that cannot be compared becomes a row with a reason, never an error.
+//   - The tiles held at once are bounded (Options.EmbedCalls), whatever the
+//     library's size and however long an embedder takes.
 //
 // The package must not know the command line, reports or the terminal; progress
 // goes out through the small interface Progress.

@@ -40,6 +40,7 @@ type Options struct {
 
 	ModelID  int64 // as the store numbers models
 	TileSize int   // pixels; the model's input
+	Dim      int   // numbers of a vector; any other length is refused
 
 	Decoder Decoder
 	// OpenEmbedder loads the model. It is called once, when the first photo
@@ -47,8 +48,14 @@ type Options struct {
 	OpenEmbedder func(ctx context.Context) (Embedder, error)
 	// Workers is how many photos are decoded at once.
 	Workers int
-	// BatchTiles is how many tiles the embedder is given at once.
+	// BatchTiles is how many tiles the embedder is given in one call.
 	BatchTiles int
+	// EmbedCalls is how many calls of the embedder there are at once. 0 and 1:
+	// one, with full batches. More, for a server: each call takes what tiles
+	// there are, up to BatchTiles, and waits for no more. At no time are there
+	// more than EmbedCalls x BatchTiles tiles with the embedder, tilesWaiting
+	// (64) on the way to it and one with each decoder.
+	EmbedCalls int
 
 	Progress Progress
 	Now      func() time.Time

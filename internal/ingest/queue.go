@@ -25,6 +25,13 @@ func (q *queue) push(j job) {
 	q.nudge()
 }
 
+// pushed is how many jobs there have been.
+func (q *queue) pushed() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.jobs)
+}
+
 // close says that no job follows.
 func (q *queue) close() {
 	q.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -17,30 +18,44 @@ import (
 //
 // When ctx ends (the first Ctrl-C), the run takes nothing new on, finishes and
 // saves what is in flight, and returns its summary with Interrupted set and no
-// error. Any other failure stops the run; what was saved stays saved.
+// error. Any other failure stops the run: what was settled until then is saved,
+// nothing is written for the rest, and the summary says how many wait.
 func Run(ctx context.Context, db *store.DB, o Options) (Summary, error) {
-	// Work in flight outlives ctx; only a failure inside the pipeline ends it.
-	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
 	r := newRun(db, o, ctx)
 	var err error
 	if r.claims, r.needs, err = newClaims(ctx, db, o.ModelID); err != nil {
 		return Summary{}, err
 	}
 	w := newWriter(r)
-	g, work := errgroup.WithContext(work)
-	r.model = newLazyModel(func() (Embedder, error) { return o.OpenEmbedder(work) })
-	g.Go(func() error { defer close(r.settled); return r.stages(work) })
-	g.Go(func() error { return w.run(work) })
-	if err = g.Wait(); err == nil && ctx.Err() == nil {
+	// Work in flight outlives ctx; only a failure inside the pipeline ends it.
+	// The writer outlives that, too: it ends when all that was settled is saved.
+	writing := context.WithoutCancel(ctx)
+	work, cancel := context.WithCancelCause(writing)
+	defer cancel(nil)
+	var unwritten error
+	go func() {
+		defer close(r.written)
+		if unwritten = w.run(writing); unwritten != nil {
+			cancel(unwritten)
+		}
+	}()
+	err = r.stages(work)
+	close(r.settled)
+	<-r.written
+	if unwritten != nil {
+		err = unwritten
+	}
+	finished := err == nil && ctx.Err() == nil
+	if finished {
 		err = r.finish(ctx)
 	}
-	return w.tally.summary(r, ctx.Err() != nil), err
+	return w.tally.summary(r, ctx.Err() != nil, finished), err
 }
 
 // stages runs what sends to the writer: walking, decoding and embedding.
 func (r *run) stages(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
+	r.model = newLazyModel(func() (Embedder, error) { return r.o.OpenEmbedder(ctx) })
 	g.Go(func() error { defer r.queue.close(); return r.walkAll(ctx) })
 	g.Go(func() error { defer close(r.tiles); return r.decodeAll(ctx) })
 	g.Go(func() error { return r.embedAll(ctx) })
@@ -61,11 +76,16 @@ type run struct {
 
 	model *lazyModel
 
-	tiles   chan tileOf // decoded, to be embedded
-	settled chan result // to be written
+	tiles   chan tileOf   // decoded, to be embedded
+	settled chan result   // to be written
+	written chan struct{} // closed when the writer has ended
 
-	walked scan.Counts
-	gone   map[int64][]int64 // by root: rows of files that the walk did not meet
+	refused  atomic.Int64 // photos that the model could not embed
+	embedded atomic.Bool  // it could embed one
+
+	walked    scan.Counts
+	walkedAll bool
+	gone      map[int64][]int64 // by root: rows of files that the walk did not meet
 	// How many of these were photos, compared or not: not there, or left out by a rule now.
 	lost, leftOut int
 }
@@ -99,8 +119,9 @@ const (
 	unlisted                 // a folder that could not be read
 )
 
-// tilesWaiting bounds the tiles between decoding and embedding: four batches,
-// about 10 MB, enough that neither side waits for the other's hiccups.
+// tilesWaiting bounds the tiles between decoding and embedding: four batches of
+// a local model, about 10 MB, enough that neither side waits for the other's
+// hiccups. Options.EmbedCalls says how many tiles there are in all.
 const tilesWaiting = 64
 
 func newRun(db *store.DB, o Options, stop context.Context) *run {
@@ -108,12 +129,16 @@ func newRun(db *store.DB, o Options, stop context.Context) *run {
 		db: db, o: o, stop: stop, queue: newQueue(), gone: map[int64][]int64{},
 		tiles:   make(chan tileOf, tilesWaiting),
 		settled: make(chan result, 2*tilesWaiting),
+		written: make(chan struct{}),
 	}
 }
 
 // walkAll walks every target in turn and fills the queue.
 func (r *run) walkAll(ctx context.Context) error {
 	links := map[inode]bool{}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(r.stop, cancel)()
 	for _, t := range r.o.Targets {
 		if r.stop.Err() != nil {
 			return nil
@@ -126,6 +151,7 @@ func (r *run) walkAll(ctx context.Context) error {
 		}
 	}
 	r.o.Progress.Total(0, 0, true)
+	r.walkedAll = true
 	return nil
 }
 
@@ -141,20 +167,20 @@ func (r *run) walk(ctx context.Context, t Target, links map[inode]bool) error {
 			r.queue.push(j)
 			return nil
 		},
-		unchanged: func(f store.File) error { return r.settle(ctx, result{file: f, how: unchanged}) },
-		link:      func(f store.File) error { return r.settle(ctx, result{file: f, how: linked}) },
-		other:     func(f store.File) error { return r.settle(ctx, result{file: f, how: other}) },
+		unchanged: func(f store.File) error { return r.settle(result{file: f, how: unchanged}) },
+		link:      func(f store.File) error { return r.settle(result{file: f, how: linked}) },
+		other:     func(f store.File) error { return r.settle(result{file: f, how: other}) },
 		problem: func(f store.File) error {
 			how := skipped
 			if f.State == store.StateFolder {
 				how = unlisted
 			}
-			return r.settle(ctx, result{file: f, how: how})
+			return r.settle(result{file: f, how: how})
 		},
 	}
 	walk := r.o.Walk
 	walk.Known = p.sniffed
-	counts, err := scan.Walk(r.stop, t.Root.Path, t.Sub, walk, scan.Visitor{File: p.file, Problem: p.problem})
+	counts, err := scan.Walk(ctx, t.Root.Path, t.Sub, walk, scan.Visitor{File: p.file, Problem: p.problem})
 	r.walked.Add(counts)
 	if errors.Is(err, fs.ErrPermission) { // the very folder that was named
 		err = p.problem(scan.Problem{Rel: t.Sub, Dir: true, Reason: scan.Unreadable, Err: err})
@@ -169,8 +195,19 @@ func (r *run) walk(ctx context.Context, t Target, links map[inode]bool) error {
 	return nil
 }
 
-func (r *run) settle(ctx context.Context, res result) error {
-	return send(ctx, r.settled, res)
+// errNotWritten ends whoever has a result for a writer that has failed; Run
+// returns the writer's own error.
+var errNotWritten = errors.New("the writer has ended")
+
+// settle hands a result to the writer, also when the run is about to stop: a
+// vector that was computed is saved.
+func (r *run) settle(res result) error {
+	select {
+	case r.settled <- res:
+		return nil
+	case <-r.written:
+		return errNotWritten
+	}
 }
 
 // finish marks what the walks did not meet, once nothing went wrong.
@@ -227,7 +264,7 @@ func (r *run) decodeOne(ctx context.Context, j job, number int) error {
 	}
 	photo, err := r.o.Decoder.Decode(ctx, decode.Request{Path: j.path, TileSize: r.o.TileSize}, wanted)
 	if skip, ok := errors.AsType[*decode.SkipError](err); ok {
-		return r.settle(ctx, result{file: j.file, how: skipped, skip: skip, sha: sha})
+		return r.settle(result{file: j.file, how: skipped, skip: skip, sha: sha})
 	}
 	if err != nil {
 		return fmt.Errorf("decode %q: %w", j.path, err)
@@ -235,10 +272,10 @@ func (r *run) decodeOne(ctx context.Context, j job, number int) error {
 	file := withFacts(j.file, photo.Facts)
 	switch {
 	case photo.Known:
-		return r.settle(ctx, result{file: file, how: copied, sha: photo.SHA256})
+		return r.settle(result{file: file, how: copied, sha: photo.SHA256})
 	case photo.LowDetail:
 		photo.Tile = nil
-		return r.settle(ctx, result{file: file, how: decoded, photo: &photo, sha: photo.SHA256})
+		return r.settle(result{file: file, how: decoded, photo: &photo, sha: photo.SHA256})
 	}
 	j.file = file
 	return send(ctx, r.tiles, tileOf{j, &photo})

@@ -84,6 +84,7 @@ type settings struct {
 	backend embed.Backend
 	verify  bool
 	batch   int
+	calls   int
 }
 
 func (l *library) run(ctx context.Context, s settings) (ingest.Summary, error) {
@@ -97,8 +98,8 @@ func (l *library) run(ctx context.Context, s settings) (ingest.Summary, error) {
 	}
 	l.calls.Store(0)
 	return ingest.Run(ctx, l.db, ingest.Options{
-		Targets: targets, Verify: s.verify, ModelID: l.model, TileSize: decode.TileSize,
-		Decoder: l, Workers: 2, BatchTiles: max(1, s.batch), Progress: silent{}, Now: time.Now,
+		Targets: targets, Verify: s.verify, ModelID: l.model, TileSize: decode.TileSize, Dim: embedtest.PixelsManifest().Dim,
+		Decoder: l, Workers: 2, BatchTiles: max(1, s.batch), EmbedCalls: s.calls, Progress: silent{}, Now: time.Now,
 		OpenEmbedder: func(context.Context) (ingest.Embedder, error) { return s.backend, nil },
 	})
 }
@@ -237,7 +238,7 @@ func TestModelThatDoesNotOpen(t *testing.T) {
 	must(t, err)
 	want := errors.New("no such model")
 	_, err = ingest.Run(t.Context(), l.db, ingest.Options{
-		Targets: targets, ModelID: l.model, TileSize: decode.TileSize, Decoder: l, Workers: 2, BatchTiles: 4,
+		Targets: targets, ModelID: l.model, TileSize: decode.TileSize, Dim: embedtest.PixelsManifest().Dim, Decoder: l, Workers: 2, BatchTiles: 4,
 		Progress: silent{}, Now: time.Now,
 		OpenEmbedder: func(context.Context) (ingest.Embedder, error) { return nil, want },
 	})

@@ -41,6 +41,11 @@ type Summary struct {
 	Problems    int           // folders that could not be read
 	NotHere     []RootNotHere
 	Interrupted bool
+	// Waiting is how many files were to be opened and are not settled, after an
+	// interruption or a failure: the next scan goes on with them. MoreMayWait
+	// says that the walk did not come to its end either.
+	Waiting     int
+	MoreMayWait bool
 }
 
 // Failed reports whether something could not be compared: exit code 3.

@@ -6,6 +6,7 @@ import "github.com/dupfind/dupfind/store"
 type tally struct {
 	sum     Summary
 	reasons map[string]int
+	opened  int // files of the queue that are settled
 }
 
 func newTally() *tally { return &tally{reasons: map[string]int{}} }
@@ -58,12 +59,13 @@ func (t *tally) others()  { t.sum.Others++ }
 func (t *tally) problem() { t.sum.Problems++ }
 
 // summary is called once every stage has ended.
-func (t *tally) summary(r *run, interrupted bool) Summary {
+func (t *tally) summary(r *run, interrupted, finished bool) Summary {
 	s := t.sum
 	s.Reasons = reasonCounts(t.reasons)
 	s.LeftOut = r.walked
 	s.Interrupted = interrupted
-	if !interrupted {
+	s.Waiting, s.MoreMayWait = r.queue.pushed()-t.opened, !r.walkedAll
+	if finished {
 		s.Gone, s.NowLeftOut = r.lost, r.leftOut
 	}
 	return s

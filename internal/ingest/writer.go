@@ -39,8 +39,8 @@ func newWriter(r *run) *writer {
 	}
 }
 
-// run writes until every sender is done. After an interruption, copies that
-// still wait for their content are left for the next scan.
+// run writes until every sender is done. Copies that then still wait for their
+// content, after an interruption or a failure, are left for the next scan.
 func (w *writer) run(ctx context.Context) error {
 	timer := time.NewTimer(batchDelay)
 	defer timer.Stop()
@@ -61,8 +61,6 @@ func (w *writer) run(ctx context.Context) error {
 				return err
 			}
 			timer.Reset(batchDelay)
-		case <-ctx.Done():
-			return context.Cause(ctx)
 		}
 	}
 }
@@ -115,7 +113,11 @@ func (w *writer) take(res result) {
 
 func (w *writer) put(in store.Ingest) { w.batch = append(w.batch, in) }
 
-func (w *writer) done(res result) { w.r.o.Progress.Add(w.path(res.file), res.file.SizeBytes) }
+// done says that a file of the queue is settled.
+func (w *writer) done(res result) {
+	w.tally.opened++
+	w.r.o.Progress.Add(w.path(res.file), res.file.SizeBytes)
+}
 
 func (w *writer) path(f store.File) string {
 	for _, t := range w.r.o.Targets {
