@@ -1,0 +1,1 @@
+"""The wire contract, made by tools/protoc.sh from embed/remote/inference/inference.proto: do not edit."""
