@@ -1,0 +1,253 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/dupfind/dupfind/embed"
+	"github.com/dupfind/dupfind/embed/remote/inference"
+)
+
+const (
+	// probePause is the longest wait between two looks at a server that is gone.
+	probePause = 5 * time.Second
+	// maxTries is how many requests with a tile may get lost before the tile is suspected of it.
+	maxTries = 3
+	// maxFaults is how often a tile is refused alone before it is given up.
+	maxFaults = 2
+	// maxRefused is how many tiles in a row may be given up before the server is.
+	maxRefused = 8
+	// busyPause is the longest wait for a full server that names no time.
+	busyPause = time.Second
+)
+
+// server is one endpoint and what is known of it. The fields below conn are under the backend's lock.
+type server struct {
+	b    *Backend
+	conn *Conn
+
+	golden []embed.Vector
+	flow   *flow
+	down   bool
+	until  time.Time // a full server is left alone so long
+	full   int       // times in a row that it was full
+}
+
+// work sends what waits to this server, whenever it may have one more request, until the backend is closed.
+func (s *server) work() {
+	b := s.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		for !b.closed && !s.mayTake() {
+			b.wake.Wait()
+		}
+		if b.closed {
+			return
+		}
+		now := time.Now()
+		items := b.queue.take(s.flow.batch(now))
+		if len(items) == 0 {
+			continue
+		}
+		size := 0
+		for _, it := range items {
+			size += len(it.element)
+			it.call.reading++
+		}
+		f := s.flow // the server may have another one when the answer comes
+		fl := f.start(now, len(items), size)
+		b.started(now, len(items), size)
+		b.running.Go(func() { s.send(items, f, fl) })
+	}
+}
+
+func (s *server) mayTake() bool {
+	now := time.Now()
+	return !s.down && !s.b.queue.empty() && !now.Before(s.until) && s.flow.mayStart(now)
+}
+
+// send runs one request and settles its tiles.
+func (s *server) send(items []*item, f *flow, fl flight) {
+	b := s.b
+	ctx, cancel := context.WithTimeout(b.ctx, patienceOf(b.options)/2)
+	defer cancel()
+	req := s.request(items)
+	vectors, pushback, err := s.conn.infer(ctx, req)
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	defer b.wake.Broadcast()
+	f.end(now, fl, err == nil)
+	b.ended(now, fl, err == nil)
+	switch {
+	case err == nil:
+		s.full = 0
+		for i, it := range items {
+			it.settle(vectors[i])
+		}
+	case b.ctx.Err() == nil:
+		s.failed(items, err, pushback)
+	}
+}
+
+// request makes a request of tiles; they are not read after it returns.
+func (s *server) request(items []*item) *inference.ModelInferRequest {
+	elements := make([][]byte, len(items))
+	for i, it := range items {
+		elements[i] = it.element
+	}
+	req := s.conn.request(elements)
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	for _, it := range items {
+		it.call.release(1)
+	}
+	return req
+}
+
+// failed decides what becomes of the tiles of a request that brought nothing.
+func (s *server) failed(items []*item, err error, pushback time.Duration) {
+	b := s.b
+	b.options.log().Debug("request failed", "server", s.conn.target.endpoint, "tiles", len(items), "error", said(err))
+	b.stats.Retries++
+	switch fateOf(err, pushback >= 0) {
+	case fatal:
+		b.fail(fatalError(s.conn.target.endpoint, err))
+	case busy:
+		s.pause(pushback)
+		b.queue.pushFront(items)
+	case again:
+		s.eject(err)
+		s.lost(items, err)
+	case suspect:
+		s.suspect(items, err)
+	}
+}
+
+// pause leaves a full server alone for a while.
+func (s *server) pause(pushback time.Duration) {
+	s.flow.full()
+	s.full++
+	wait := pushback + jitter(s.full, busyPause)
+	s.until = time.Now().Add(wait)
+	time.AfterFunc(wait, s.b.wake.Broadcast)
+}
+
+// lost gives back the tiles of a request that got lost. Those that got lost again and again, while others arrived, may
+// be what the server dies of: they are sent in halves.
+func (s *server) lost(items []*item, err error) {
+	tries := 0
+	for _, it := range items {
+		it.tries++
+		tries = max(tries, it.tries)
+	}
+	switch {
+	case tries < maxTries:
+		s.b.queue.pushFront(items)
+	case len(items) > 1:
+		s.b.queue.halve(items)
+	case tries < 2*maxTries:
+		s.b.queue.alone(items[0])
+	default:
+		s.b.giveUp(s, items[0], err)
+	}
+}
+
+// suspect looks for the tile at fault.
+func (s *server) suspect(items []*item, err error) {
+	var bad *badVector
+	if errors.As(err, &bad) && len(items) > 1 && bad.index < len(items) {
+		// The answer says which one; the others go once more without it.
+		s.b.queue.alone(items[bad.index])
+		s.b.queue.parcels = append(s.b.queue.parcels, append(items[:bad.index:bad.index], items[bad.index+1:]...))
+		return
+	}
+	if len(items) > 1 {
+		s.b.queue.halve(items)
+		return
+	}
+	if items[0].faults++; items[0].faults < maxFaults {
+		s.b.queue.alone(items[0])
+		return
+	}
+	s.b.giveUp(s, items[0], err)
+}
+
+// eject takes a server out until it is well again. Whoever calls it holds the lock.
+func (s *server) eject(err error) {
+	b := s.b
+	if s.down {
+		return
+	}
+	if now := time.Now(); b.alive() == 1 && now.Sub(b.since) > patienceOf(b.options) {
+		b.fail(errorf(Gone, s.conn.target.endpoint, "nothing came back for %s: %s", now.Sub(b.since).Round(time.Second), said(err)))
+		return
+	}
+	s.down = true
+	b.options.notice("%s does not answer (%s); trying again", s.conn.target.endpoint, said(err))
+	b.running.Go(s.recover)
+}
+
+// recover looks at a server until it is well, and takes it in again if it still runs the same model.
+func (s *server) recover() {
+	b := s.b
+	for try := 0; ; try++ {
+		if sleep(b.ctx, jitter(try, probePause)) != nil {
+			return
+		}
+		err := s.look()
+		if err == nil {
+			return
+		}
+		if b.ctx.Err() != nil || s.hopeless(err) {
+			return
+		}
+	}
+}
+
+// look tells whether a server is well; if it is, work goes on.
+func (s *server) look() error {
+	b := s.b
+	ctx, cancel := context.WithTimeout(b.ctx, patienceOf(b.options)/2)
+	defer cancel()
+	ready, err := s.conn.ready(ctx)
+	if err == nil && !ready {
+		err = errors.New("it says that it is not ready")
+	}
+	if err == nil {
+		err = s.conn.check(ctx, b.options, s.golden)
+	}
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s.down, s.flow = false, newFlow(b.options) // another machine may answer now, another way away
+	b.options.notice("%s is back", s.conn.target.endpoint)
+	b.wake.Broadcast()
+	return nil
+}
+
+// hopeless ends the work with a server that runs another model now, or all work when nobody has answered for too long.
+func (s *server) hopeless(err error) bool {
+	b := s.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, typed := errors.AsType[*Error](err)
+	if typed && (e.Kind == WrongModel || e.Kind == NoModel || e.Kind == RandomWeights) {
+		b.lost++
+		b.options.notice("%v; it is left out", e)
+		if b.lost == len(b.servers) {
+			b.fail(e)
+		}
+		return true
+	}
+	waited := time.Since(b.since)
+	if b.alive() == 0 && b.waiting() && waited > patienceOf(b.options) {
+		b.fail(errorf(Gone, s.conn.target.endpoint, "no answer for %s: %s", waited.Round(time.Second), said(err)))
+		return true
+	}
+	return b.err != nil
+}
