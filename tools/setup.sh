@@ -27,6 +27,7 @@ missing_system() {
   have pkg-config || echo pkg-config
   pkg-config --exists vips 2>/dev/null || echo libvips-dev
   pkg-config --exists libjpeg 2>/dev/null || echo libturbojpeg0-dev libjpeg-dev
+  pkg-config --exists libwebp 2>/dev/null || echo libwebp-dev
 }
 
 as_root() {
@@ -49,14 +50,14 @@ apt_install() {
 }
 
 brew_install() {
-  say "installing with Homebrew: vips pkg-config jpeg-turbo"
-  brew install vips pkg-config jpeg-turbo || die "brew could not install vips, pkg-config and jpeg-turbo"
+  say "installing with Homebrew: vips pkg-config jpeg-turbo webp"
+  brew install vips pkg-config jpeg-turbo webp || die "brew could not install vips, pkg-config, jpeg-turbo and webp"
 }
 
 setup_macos() {
   [ "$(uname -m)" = arm64 ] || die "on macOS only arm64 is supported: ONNX Runtime ships no library for Intel Macs any more"
   have cc || die "no C compiler here; run: xcode-select --install"
-  have brew || die "Homebrew is missing; install it first, or install libvips, pkg-config and jpeg-turbo yourself"
+  have brew || die "Homebrew is missing; install it first, or install libvips, pkg-config, jpeg-turbo and webp yourself"
   local jpeg; jpeg=$(brew --prefix jpeg-turbo 2>/dev/null || true)
   export PKG_CONFIG_PATH="$jpeg/lib/pkgconfig:${PKG_CONFIG_PATH:-}"
   [ -z "$(missing_system)" ] || brew_install

@@ -3,7 +3,9 @@
 package local
 
 import (
+	"bytes"
 	"encoding/binary"
+	"image/jpeg"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/dupfind/dupfind/embed"
+	"github.com/dupfind/dupfind/embed/remote/wire"
 )
 
 // A model never changes, so neither do its vectors of the golden tiles; what may change them is another version of the
@@ -96,9 +99,38 @@ func TestMistakesShowInTheGolden(t *testing.T) {
 			t.Errorf("%s: drift %v, want well over the tolerance of %v", m.name, d, embed.GoldenTolerance)
 		}
 	}
+	if d := embed.MaxDrift(embedAll(t, b, throughJPEG(t, size)), known); d < 2*embed.GoldenTolerance {
+		t.Errorf("lossy wire: drift %v", d)
+	} else {
+		t.Logf("%-20s %.4f", "lossy wire", d)
+	}
 	swapped := slices.Clone(known)
 	swapped[6], swapped[7] = swapped[7], swapped[6]
 	if d := embed.MaxDrift(swapped, known); d < 2*embed.GoldenTolerance {
 		t.Errorf("two vectors swapped: drift %v", d)
 	}
+}
+
+// throughJPEG are the golden tiles as a server gets them by the lossy wire.
+func throughJPEG(t *testing.T, size int) (tiles [][]byte) {
+	t.Helper()
+	for _, tile := range embed.GoldenTiles(size) {
+		file, err := wire.EncodeJPEG95(tile, size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := jpeg.Decode(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out []byte
+		for y := range size {
+			for x := range size {
+				r, g, b, _ := img.At(x, y).RGBA()
+				out = append(out, byte(r>>8), byte(g>>8), byte(b>>8))
+			}
+		}
+		tiles = append(tiles, out)
+	}
+	return tiles
 }

@@ -103,7 +103,8 @@ func matches(name, pattern string) bool {
 func TestFileLength(t *testing.T) {
 	_, root, _ := listPackages(t)
 	for _, rel := range sources(t, root, ".go", ".py", ".sh", ".c") {
-		if strings.HasSuffix(rel, ".pb.go") || strings.HasSuffix(rel, "_test.go") {
+		made := func(ending string) bool { return strings.HasSuffix(rel, ending) }
+		if slices.ContainsFunc(generated, made) || strings.HasSuffix(rel, "_test.go") {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(root, rel))
@@ -137,6 +138,9 @@ func f(lg *slog.Logger) { os.Exit(1); l.Fatalf("x"); slog.InfoContext(nil, ""); 
 	}
 	if r, ok := rowOf("tools/bench/dumptiles"); !ok || r.pkg != "tools/..." {
 		t.Errorf("row of a tool: %v, %v", r, ok)
+	}
+	if !linksTo(listed{CgoPkgConfig: []string{"libjpeg"}}, "jpeg") || linksTo(listed{CgoLDFLAGS: []string{"-lm"}}, "jpeg") {
+		t.Error("a link to libjpeg is not seen, or seen where there is none")
 	}
 	if _, known := usersOf("github.com/nobody/nothing"); known {
 		t.Error("a module without a row has one")

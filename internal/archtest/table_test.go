@@ -21,7 +21,9 @@ var arrows = []row{
 	{pkg: "index/hnsw", imports: []string{"index"}},
 	{pkg: "index/weaviate", imports: []string{"index"}},
 	{pkg: "embed/local", imports: []string{"embed"}},
-	{pkg: "embed/remote", imports: []string{"embed"}},
+	{pkg: "embed/remote", imports: []string{"embed", "embed/remote/inference", "embed/remote/wire"}},
+	{pkg: "embed/remote/inference"}, // made by protoc
+	{pkg: "embed/remote/wire"},      // the tile's codecs; cgo
 	{pkg: "embed/embedtest", imports: []string{"embed"}},
 
 	// decode is the side that asks, decode/worker the side that answers in a process of its own: only the
@@ -43,7 +45,9 @@ var arrows = []row{
 	// term is a leaf: report takes widths, tables and the escaping of names from it rather than write them again.
 	{pkg: "internal/report", imports: []string{"internal/group", "internal/match", "internal/term"}},
 	{pkg: "internal/review", imports: []string{"internal/report", "internal/group", "internal/find", "store", "internal/quarantine", "internal/decode"}},
+	// bench is given what it measures, ready to run; cmd/dupfind makes it of backends and links.
 	{pkg: "internal/bench", imports: []string{"embed"}},
+	{pkg: "internal/bench/link"},
 	{pkg: "internal/calibrate", imports: []string{"embed", "store", "internal/decode", "index"}},
 	{pkg: "internal/term", stdOnly: true},
 	{pkg: "internal/fsx", stdOnly: true},
@@ -62,15 +66,25 @@ var modules = map[string][]string{
 	"github.com/viterin/vek":           {"index/exact"},
 	"github.com/urfave/cli/v2":         {"cmd/dupfind"},
 	"github.com/rogpeppe/go-internal":  {"cmd/dupfind"},
+	"google.golang.org/grpc":           {"embed/remote", "embed/remote/inference"},
+	"google.golang.org/protobuf":       {"embed/remote", "embed/remote/inference"},
+	"github.com/Shopify/toxiproxy/v2":  {"internal/bench/link"},
+	"github.com/rs/zerolog":            {"internal/bench/link"}, // toxiproxy's logger
+	"gonum.org/v1/plot":                {"internal/bench"},
 	"github.com/google/go-cmp":         nil, // tests only
 	"go.uber.org/goleak":               nil, // tests only
 }
 
 // cgoPackages may import "C".
-var cgoPackages = []string{"internal/decode/turbo", "internal/decode/vips", "embed/local"}
+var cgoPackages = []string{"internal/decode/turbo", "internal/decode/vips", "embed/local", "embed/remote/wire"}
 
-// libjpegPackage is the only one that may link libjpeg.
-const libjpegPackage = "internal/decode/turbo"
+// cLibraries lists who may link a C library: turbo reads the photos, wire writes tiles for a server.
+var cLibraries = map[string][]string{
+	"jpeg":      {"internal/decode/turbo", "embed/remote/wire"},
+	"turbojpeg": nil,
+	"webp":      {"embed/remote/wire"},
+	"vips":      {"internal/decode/vips"},
+}
 
 // forbidden names what only some files may use, tests and tools excepted.
 var forbidden = []struct {
@@ -93,3 +107,6 @@ const workerFolder = "internal/decode/worker/"
 var vagueNames = []string{"utils", "util", "common", "models", "types", "helpers", "misc"}
 
 const maxFileLines = 450
+
+// generated are the endings of files that a program writes; their length is its affair.
+var generated = []string{".pb.go", "_pb2.py", "_pb2_grpc.py"}
