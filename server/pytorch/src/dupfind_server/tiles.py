@@ -29,7 +29,7 @@ def split_elements(raw: bytes, count: int) -> list[bytes]:
     at = 0
     while at < len(raw):
         if len(elements) == count:
-            raise ValueError(f"holds more than the {count} elements that its shape says")
+            raise ValueError(f"the input holds more than the {count} elements that its shape says")
         if len(raw) - at < _LENGTH.size:
             raise TileError(len(elements), "its length is cut off")
         (size,) = _LENGTH.unpack_from(raw, at)
@@ -39,7 +39,7 @@ def split_elements(raw: bytes, count: int) -> list[bytes]:
         elements.append(raw[at : at + size])
         at += size
     if len(elements) != count:
-        raise ValueError(f"holds {len(elements)} elements, its shape says {count}")
+        raise ValueError(f"the input holds {len(elements)} elements, its shape says {count}")
     return elements
 
 
