@@ -2,10 +2,13 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"flag"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,6 +30,12 @@ func writeSample(t *testing.T, d *DB) {
 		t.Fatal(err)
 	}
 	if err := d.SetLast(ctx, Last{ModelID: model, Backend: "local"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.PutGolden(ctx, model, sampleGolden()); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.PutRate(ctx, sampleRate(model)); err != nil {
 		t.Fatal(err)
 	}
 	run := newRun(t, d, Move{Seq: 1, RootID: root, Rel: photo(root, 0, nil).File.Path, SHA256: sha(0)})
@@ -74,6 +83,45 @@ func checkSample(t *testing.T, d *DB) {
 	}
 }
 
+func sampleGolden() [][]float32 {
+	rng := rand.New(rand.NewPCG(3, 4))
+	all := make([][]float32, goldenCount)
+	for i := range all {
+		all[i] = unit(rng, 4)
+	}
+	return all
+}
+
+func sampleRate(model int64) Rate {
+	return Rate{Backend: "grpc://127.0.0.1:8001", ModelID: model, Photos: 3, SentBytes: 231000, Busy: 2 * time.Second, MeasuredNS: 5}
+}
+
+// checkRemote reads back what came with version 2. A library of version 1 has
+// none of it, and takes it.
+func checkRemote(t *testing.T, d *DB, written bool) {
+	t.Helper()
+	ctx := t.Context()
+	want := sampleRate(1)
+	golden, err := d.Golden(ctx, 1)
+	rate, measured, err2 := d.LastRate(ctx, want.Backend, 1)
+	if !written {
+		if golden != nil || err != nil || measured || err2 != nil {
+			t.Errorf("before the first: got golden vectors %v, %v, rate %v, %v", golden, err, rate, err2)
+		}
+		if err := errors.Join(d.PutGolden(ctx, 1, sampleGolden()), d.PutRate(ctx, want)); err != nil {
+			t.Fatal(err)
+		}
+		golden, err = d.Golden(ctx, 1)
+		rate, measured, err2 = d.LastRate(ctx, want.Backend, 1)
+	}
+	if err != nil || !cmp.Equal(golden, sampleGolden()) {
+		t.Errorf("golden vectors: got %v, %v", golden, err)
+	}
+	if err2 != nil || !measured || rate != want {
+		t.Errorf("rate: got %v, %v, %v", rate, measured, err2)
+	}
+}
+
 // TestMigrate opens a library of every released version and finds in it what
 // was written then, under the schema that a new library has.
 func TestMigrate(t *testing.T) {
@@ -99,11 +147,31 @@ func TestMigrate(t *testing.T) {
 			writeFile(t, path, b)
 			d := openDB(t, path, Options{})
 			checkSample(t, d)
+			checkRemote(t, d, filepath.Base(name) != "v1.db")
 			if diff := cmp.Diff(want, schema(t, d)); diff != "" {
 				t.Errorf("schema differs from that of a new library: a released migration was edited?\n%s", diff)
 			}
 		})
 	}
+}
+
+// A report does not migrate what it reads: until the next scan has, it says so.
+func TestOlderSchemaForReading(t *testing.T) {
+	b, err := os.ReadFile("testdata/v1.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "x.db")
+	writeFile(t, path, b)
+	before := listing(t, filepath.Dir(path))
+	if _, err := Open(t.Context(), path, Options{ReadOnly: true}); !errors.Is(err, ErrOlderSchema) {
+		t.Errorf("got %v, want ErrOlderSchema", err)
+	}
+	if !cmp.Equal(before, listing(t, filepath.Dir(path))) {
+		t.Error("reading changed the file or its folder")
+	}
+	openDB(t, path, Options{})
+	checkSample(t, openDB(t, path, Options{ReadOnly: true}))
 }
 
 // writeTestdata makes the sample library of the newest version, small.

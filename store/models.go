@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Model is what gave vectors. Name and Digest together are its key.
@@ -41,6 +44,35 @@ func models(ctx context.Context, q querier) ([]Model, error) {
 
 // Models lists the models that ever gave vectors, by name.
 func (d *DB) Models(ctx context.Context) ([]Model, error) { return models(ctx, d.r) }
+
+// ModelFamily lists the models with a digest whose name is name, or name with a
+// number behind it: NAME first, then NAME.2, NAME.3 and so on. One model gets
+// several of them where backends run it so differently that their vectors must
+// not meet; what tells them apart is their golden vectors.
+func (d *DB) ModelFamily(ctx context.Context, name, digest string) ([]Model, error) {
+	all, err := models(ctx, d.r)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(m Model) bool { return m.Digest != digest || memberNumber(m.Name, name) == 0 })
+	slices.SortFunc(all, func(a, b Model) int {
+		return cmp.Compare(memberNumber(a.Name, name), memberNumber(b.Name, name))
+	})
+	return all, nil
+}
+
+// memberNumber is 1 for the family's name, N for name.N, 0 for any other name.
+func memberNumber(model, name string) int {
+	if model == name {
+		return 1
+	}
+	digits, ok := strings.CutPrefix(model, name+".")
+	n, err := strconv.Atoi(digits)
+	if !ok || err != nil || n < 2 || strconv.Itoa(n) != digits {
+		return 0
+	}
+	return n
+}
 
 // Last is what the last scan used, and the next one uses unless told otherwise.
 type Last struct {
