@@ -103,6 +103,7 @@ func (b *Backend) takeIn(ctx context.Context, conns []*Conn) error {
 			b.options.notice("%s is not encrypted: whoever sits on the way can see the small pictures", c.target.endpoint)
 		}
 		g.Go(func() (err error) {
+			b.servers[i].line = c.lines.made.Load()
 			if b.servers[i].golden, err = c.golden(gctx); err != nil {
 				return err
 			}

@@ -35,6 +35,7 @@ type Conn struct {
 	about  about
 	wire   Wire // Raw, WebP or JPEG95
 	nextID atomic.Uint64
+	lines  lines
 }
 
 // Dial connects, reads what the model is, and chooses the wire. It embeds nothing yet.
@@ -63,11 +64,12 @@ func dial(ctx context.Context, endpoint string, o Options) (*Conn, error) {
 	if o.Dial != nil {
 		address = "passthrough:///" + address
 	}
-	cc, err := grpc.NewClient(address, options...)
-	if err != nil {
+	c := &Conn{target: t}
+	if c.cc, err = grpc.NewClient(address, append(options, grpc.WithStatsHandler(&c.lines))...); err != nil {
 		return nil, errorf(BadAddress, endpoint, "%w", err)
 	}
-	return &Conn{target: t, cc: cc, api: inference.NewGRPCInferenceServiceClient(cc)}, nil
+	c.api = inference.NewGRPCInferenceServiceClient(c.cc)
+	return c, nil
 }
 
 // Close ends the connection.

@@ -113,7 +113,7 @@ func fateOf(err error, pushback bool) fate {
 	if errors.As(err, new(*badAnswer)) || errors.As(err, new(*badVector)) {
 		return suspect
 	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errNewLine) {
 		return again
 	}
 	switch status.Code(err) {

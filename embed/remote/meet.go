@@ -20,6 +20,8 @@ const (
 	defaultPatience = 2 * time.Minute
 	// strangerPatience is how long an address at which nobody ever answered is tried: the user may have mistyped it.
 	strangerPatience = 3 * time.Second
+	// diagnosisTimeout is for a look below gRPC at a server that did not answer.
+	diagnosisTimeout = 3 * time.Second
 	// fastLink is from where on encoding a tile takes longer than sending it raw, in bytes per second (0.5 Gbit/s).
 	fastLink = 62_500_000
 	// probeBytes is the filler of the call that measures the link: some milliseconds of a fast one, 0.1 s of 20 Mbit/s.
@@ -47,7 +49,7 @@ func (c *Conn) meet(ctx context.Context, o Options) error {
 func (c *Conn) await(ctx context.Context, o Options) error {
 	began, told := time.Now(), false
 	for try := 0; ; try++ {
-		ready, err := c.ready(ctx)
+		ready, err := c.ready(ctx, o)
 		if err == nil && ready {
 			return nil
 		}
@@ -77,8 +79,8 @@ func (c *Conn) await(ctx context.Context, o Options) error {
 }
 
 // ready asks whether the server would answer now.
-func (c *Conn) ready(ctx context.Context) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+func (c *Conn) ready(ctx context.Context, o Options) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, min(callTimeout, patienceOf(o)))
 	defer cancel()
 	if c.about.model != "" {
 		r, err := c.api.ModelReady(ctx, &inference.ModelReadyRequest{Name: c.about.model})
@@ -99,7 +101,7 @@ func (c *Conn) explain(ctx context.Context, o Options, err error) error {
 
 // diagnosis says why a call failed, and whether trying again is hopeless.
 func (c *Conn) diagnosis(ctx context.Context, o Options, err error) (e *Error, hopeless bool) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
 	switch status.Code(err) {
 	case codes.Unauthenticated, codes.PermissionDenied:

@@ -22,6 +22,9 @@ const (
 	busyPause = time.Second
 )
 
+// errNewLine says that an answer may have come over another connection than the one over which the model was checked.
+var errNewLine = errors.New("the connection was made anew")
+
 // server is one endpoint and what is known of it. The fields below conn are under the backend's lock.
 type server struct {
 	b    *Backend
@@ -29,6 +32,7 @@ type server struct {
 
 	golden []embed.Vector
 	flow   *flow
+	line   int64 // the network connection over which the model was checked, by number
 	down   bool
 	until  time.Time // a full server is left alone so long
 	full   int       // times in a row that it was full
@@ -79,6 +83,9 @@ func (s *server) send(items []*item, f *flow, fl flight) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	defer b.wake.Broadcast()
+	if err == nil && s.conn.lines.made.Load() != s.line {
+		err = errNewLine
+	}
 	f.end(now, fl, err == nil)
 	b.ended(now, fl, err == nil)
 	switch {
@@ -140,7 +147,9 @@ func (s *server) pause(pushback time.Duration) {
 func (s *server) lost(items []*item, err error) {
 	tries := 0
 	for _, it := range items {
-		it.tries++
+		if !errors.Is(err, errNewLine) {
+			it.tries++
+		}
 		tries = max(tries, it.tries)
 	}
 	switch {
@@ -186,48 +195,60 @@ func (s *server) eject(err error) {
 		return
 	}
 	s.down = true
-	b.options.notice("%s does not answer (%s); trying again", s.conn.target.endpoint, said(err))
-	b.running.Go(s.recover)
+	quiet := errors.Is(err, errNewLine) // it answers; its model is to be checked
+	if !quiet {
+		b.options.notice("%s does not answer (%s); trying again", s.conn.target.endpoint, said(err))
+	}
+	b.running.Go(func() { s.recover(quiet) })
 }
 
 // recover looks at a server until it is well, and takes it in again if it still runs the same model.
-func (s *server) recover() {
+func (s *server) recover(quiet bool) {
 	b := s.b
 	for try := 0; ; try++ {
-		if sleep(b.ctx, jitter(try, probePause)) != nil {
-			return
-		}
-		err := s.look()
+		line, err := s.look()
 		if err == nil {
+			s.takeBack(line, quiet)
 			return
 		}
-		if b.ctx.Err() != nil || s.hopeless(err) {
+		if b.ctx.Err() != nil || s.hopeless(err) || sleep(b.ctx, jitter(try, probePause)) != nil {
 			return
 		}
 	}
 }
 
-// look tells whether a server is well; if it is, work goes on.
-func (s *server) look() error {
-	b := s.b
-	ctx, cancel := context.WithTimeout(b.ctx, patienceOf(b.options)/2)
+// look tells whether a server is well and runs what it ran before, and over which connection it said so.
+func (s *server) look() (line int64, err error) {
+	ctx, cancel := context.WithTimeout(s.b.ctx, patienceOf(s.b.options)/2)
 	defer cancel()
-	ready, err := s.conn.ready(ctx)
+	ready, err := s.conn.ready(ctx, s.b.options)
 	if err == nil && !ready {
 		err = errors.New("it says that it is not ready")
 	}
-	if err == nil {
-		err = s.conn.check(ctx, b.options, s.golden)
-	}
 	if err != nil {
-		return err
+		return 0, err
 	}
+	line = s.conn.lines.made.Load()
+	if err := s.conn.check(ctx, s.b.options, s.golden); err != nil {
+		return 0, err
+	}
+	if s.conn.lines.made.Load() != line {
+		return 0, errNewLine
+	}
+	return line, nil
+}
+
+// takeBack lets a server work again.
+func (s *server) takeBack(line int64, quiet bool) {
+	b := s.b
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s.down, s.flow = false, newFlow(b.options) // another machine may answer now, another way away
-	b.options.notice("%s is back", s.conn.target.endpoint)
+	s.line, s.down = line, false
+	s.flow = newFlow(b.options) // another machine may answer now, another way away
+	if !quiet {
+		b.options.notice("%s is back", s.conn.target.endpoint)
+	}
 	b.wake.Broadcast()
-	return nil
 }
 
 // hopeless ends the work with a server that runs another model now, or all work when nobody has answered for too long.

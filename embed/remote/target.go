@@ -147,6 +147,7 @@ func (t target) diagnoseTLS(ctx context.Context, conn net.Conn, o Options) *Erro
 	err = tls.Client(conn, c).HandshakeContext(ctx)
 	var plain tls.RecordHeaderError
 	var invalid *tls.CertificateVerificationError
+	var alert tls.AlertError
 	switch {
 	case err == nil:
 		return nil
@@ -154,9 +155,14 @@ func (t target) diagnoseTLS(ctx context.Context, conn net.Conn, o Options) *Erro
 		return errorf(NoTLS, t.endpoint, "the server does not speak TLS")
 	case errors.As(err, &invalid):
 		return errorf(Certificate, t.endpoint, "%w", invalid.Err)
+	case errors.As(err, &alert) && alert == noApplicationProtocol:
+		return errorf(NotGRPC, t.endpoint, "a web server or a proxy answers, which does not speak HTTP/2")
 	}
 	return errorf(Unreachable, t.endpoint, "TLS handshake: %w", err)
 }
+
+// noApplicationProtocol is the alert of a server that speaks nothing of what was offered (RFC 7301, section 3.2).
+const noApplicationProtocol = 120
 
 // http2Preface is how a client of HTTP/2 begins, with empty settings (RFC 9113, sections 3.4 and 6.5).
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
