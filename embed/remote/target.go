@@ -114,10 +114,13 @@ func (t target) tlsConfig(caFile string) (*tls.Config, error) {
 	return c, nil
 }
 
+// dialer makes a network connection.
+type dialer = func(ctx context.Context, address string) (net.Conn, error)
+
 // diagnose finds out why a server cannot be talked to, by talking to it below gRPC, which keeps the reason to itself.
 // The answer is nil when nothing is wrong below gRPC.
 func (t target) diagnose(ctx context.Context, o Options) *Error {
-	dial := o.Dial
+	dial := dialer(o.Dial)
 	if dial == nil {
 		dial = func(ctx context.Context, address string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "tcp", address)
@@ -134,12 +137,12 @@ func (t target) diagnose(ctx context.Context, o Options) *Error {
 		}
 	}
 	if t.tls {
-		return t.diagnoseTLS(ctx, conn, o)
+		return t.diagnoseTLS(ctx, conn, o, dial)
 	}
 	return t.diagnosePlain(ctx, conn, dial)
 }
 
-func (t target) diagnoseTLS(ctx context.Context, conn net.Conn, o Options) *Error {
+func (t target) diagnoseTLS(ctx context.Context, conn net.Conn, o Options, dial dialer) *Error {
 	c, err := t.tlsConfig(o.CAFile)
 	if err != nil {
 		return nil // said before
@@ -147,7 +150,6 @@ func (t target) diagnoseTLS(ctx context.Context, conn net.Conn, o Options) *Erro
 	err = tls.Client(conn, c).HandshakeContext(ctx)
 	var plain tls.RecordHeaderError
 	var invalid *tls.CertificateVerificationError
-	var alert tls.AlertError
 	switch {
 	case err == nil:
 		return nil
@@ -155,19 +157,21 @@ func (t target) diagnoseTLS(ctx context.Context, conn net.Conn, o Options) *Erro
 		return errorf(NoTLS, t.endpoint, "the server does not speak TLS")
 	case errors.As(err, &invalid):
 		return errorf(Certificate, t.endpoint, "%w", invalid.Err)
-	case errors.As(err, &alert) && alert == noApplicationProtocol:
-		return errorf(NotGRPC, t.endpoint, "a web server or a proxy answers, which does not speak HTTP/2")
+	}
+	if second, dialErr := dial(ctx, t.address); dialErr == nil {
+		defer second.Close()
+		c.NextProtos = nil
+		if tls.Client(second, c).HandshakeContext(ctx) == nil {
+			return errorf(NotGRPC, t.endpoint, "a web server or a proxy answers, which does not speak HTTP/2")
+		}
 	}
 	return errorf(Unreachable, t.endpoint, "TLS handshake: %w", err)
 }
 
-// noApplicationProtocol is the alert of a server that speaks nothing of what was offered (RFC 7301, section 3.2).
-const noApplicationProtocol = 120
-
 // http2Preface is how a client of HTTP/2 begins, with empty settings (RFC 9113, sections 3.4 and 6.5).
 const http2Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"
 
-func (t target) diagnosePlain(ctx context.Context, conn net.Conn, dial func(context.Context, string) (net.Conn, error)) *Error {
+func (t target) diagnosePlain(ctx context.Context, conn net.Conn, dial dialer) *Error {
 	if _, err := fmt.Fprint(conn, http2Preface); err != nil {
 		return errorf(Unreachable, t.endpoint, "the connection breaks: %w", err)
 	}
