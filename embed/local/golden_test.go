@@ -12,6 +12,8 @@ import (
 	"slices"
 	"testing"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/dupfind/dupfind/embed"
 	"github.com/dupfind/dupfind/embed/remote/wire"
 )
@@ -34,10 +36,14 @@ func TestModelAgreesWithItsKnownGolden(t *testing.T) {
 		t.Log("rewritten; what was built holds the old ones still")
 		return
 	}
+	limit := embed.GoldenTolerance
+	if cpu.X86.HasAVX512VNNI { // as the chip that they were computed on, where the runtime takes the same way
+		limit = 1e-6
+	}
 	d := embed.MaxDrift(got, b.Manifest().KnownGolden())
 	t.Logf("this machine is %.3g off the known vectors", d)
-	if d > 1e-6 {
-		t.Errorf("drift %v, want at most 1e-6", d)
+	if d > limit {
+		t.Errorf("drift %v, want at most %v", d, limit)
 	}
 }
 
