@@ -116,7 +116,9 @@ class Batcher:
         with self._work:
             job.tiles, job.queued_ns = tiles, time.monotonic_ns()
             closed = self._closed
-            if not closed and not job.future.cancelled():
+            if closed and not job.future.cancelled():
+                self._held -= job.count
+            elif not job.future.cancelled():
                 self._jobs.append(job)
                 self._work.notify()
         if closed and job.future.set_running_or_notify_cancel():
@@ -144,6 +146,7 @@ class Batcher:
             self._closed = True
             left = list(self._jobs)
             self._jobs.clear()
+            self._held -= sum(job.count for job in left)
             self._work.notify()
         for job in left:
             if job.future.set_running_or_notify_cancel():

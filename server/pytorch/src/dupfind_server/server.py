@@ -7,9 +7,11 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -32,6 +34,7 @@ from dupfind_server.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 ENCODED_SUFFIX = "_encoded"
+LINGER_SECONDS = 0.5  # for answers on their way at shutdown; calls that watch the health never end by themselves
 PING_SECONDS = 10  # clients may ask as often as this whether the connection lives
 
 
@@ -96,26 +99,27 @@ async def running(
         await server.start()
         try:
             await _warm_up(engine, settings, stop)
+            batcher.last_run = time.monotonic()
             readiness.state = State.READY
             await health.update()
             yield Addresses(join_host_port(settings.host, port), join_host_port(settings.metrics_host, metrics_port))
         finally:
             readiness.state = State.STOPPING
             await health.enter_graceful_shutdown()
-            await _drain(server, settings.grace, hurry)
+            await _first_of(servicer.idle(), hurry, settings.grace)
+            await server.stop(LINGER_SECONDS if not (hurry and hurry.is_set()) else 0)
 
 
-async def _drain(server: aio.Server, grace: float, hurry: asyncio.Event | None) -> None:
-    stopping = asyncio.create_task(server.stop(grace))
-    if hurry is None:
-        await stopping
-        return
-    hurried = asyncio.create_task(hurry.wait())
-    await asyncio.wait((stopping, hurried), return_when=asyncio.FIRST_COMPLETED)
-    hurried.cancel()
-    if not stopping.done():
-        await server.stop(0)
-    await stopping
+async def _first_of(work: Coroutine[Any, Any, None], event: asyncio.Event | None, seconds: float) -> None:
+    """Wait until the work is done, the event is set or the time is over."""
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work)]
+    if event:
+        tasks.append(asyncio.create_task(event.wait()))
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _warm_up(engine: Engine, settings: Settings, stop: asyncio.Event | None) -> None:

@@ -62,7 +62,15 @@ class InferenceServicer(rpc.GRPCInferenceServiceServicer):
         self._telemetry = telemetry
         self._models = {m.name: m for m in models}
         self._decoders = ThreadPoolExecutor(decode_threads, "decode")
+        self._running = 0  # requests
+        self._idle = asyncio.Event()
         self._dispatchers = ThreadPoolExecutor(DISPATCHERS, "dispatch")
+
+    async def idle(self) -> None:
+        """Wait until no request is under way; to be called when no more are let in."""
+        self._idle.clear()
+        if self._running:
+            await self._idle.wait()
 
     def close(self) -> None:
         """End the threads."""
@@ -141,6 +149,7 @@ class InferenceServicer(rpc.GRPCInferenceServiceServicer):
         """Embed the tiles of a request."""
         started = time.monotonic_ns()
         name = request.model_name
+        self._running += 1
         try:
             return await self._infer(request, context, started)
         except Refusal as refusal:
@@ -150,12 +159,15 @@ class InferenceServicer(rpc.GRPCInferenceServiceServicer):
         except asyncio.CancelledError:
             self._telemetry.failed(name, "CANCELLED", time.monotonic_ns() - started)
             raise
+        finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
 
     async def _infer(self, request: pb.ModelInferRequest, context: Context, started: int) -> pb.ModelInferResponse:
         model = self._find(request.model_name, request.model_version)
-        state = self._readiness.state
-        if state is not State.READY:
-            raise Refusal(grpc.StatusCode.UNAVAILABLE, f"the server is {state.value}")
+        if self._readiness.state is not State.READY:
+            raise Refusal(grpc.StatusCode.UNAVAILABLE, f"the server is {self._readiness.state.value}")
         try:
             count, tiles = read_request(request, model)
             left = context.time_remaining()
