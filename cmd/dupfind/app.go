@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/dupfind/dupfind/embed/remote"
 	"github.com/dupfind/dupfind/internal/decode/worker"
 )
 
@@ -24,6 +25,7 @@ type app struct {
 	terminal       func(*os.File) bool
 	pickModel      func(flagOptions) (modelChoice, error)
 	listModels     func(flagOptions) ([]modelAtHand, error)
+	openRemote     func(context.Context, remote.Options) (remoteBackend, error)
 }
 
 // Exit codes (docs/cli.md).

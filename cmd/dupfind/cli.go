@@ -111,7 +111,7 @@ func noArguments(c *cli.Context) error {
 // modelFlags choose what embeds or has embedded the photos.
 func modelFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: flagModel, Usage: "`NAME` of a model, or FILE.onnx with its manifest beside it (default: the last scan's)"},
+		&cli.StringFlag{Name: flagModel, Usage: "`NAME` of a model, here or at the server, or FILE.onnx with its manifest beside it (default: the last scan's)"},
 		&cli.StringFlag{Name: flagONNXRuntime, Usage: "the ONNX Runtime library `FILE` (also DUPFIND_ONNXRUNTIME)"},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -21,12 +22,16 @@ func (a app) doctorCommand() command {
 	return command{
 		name: "doctor", usage: "check that this machine is set up and the library is sound",
 		examples: []string{"dupfind doctor", "dupfind doctor --db other.db"},
-		flags:    modelFlags(),
+		flags:    slices.Concat(modelFlags(), remoteFlags()),
 		run: func(ctx context.Context, o flagOptions, c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			return a.doctor(ctx, o)
+			r, err := readRemoteOptions(c)
+			if err != nil {
+				return err
+			}
+			return a.doctor(ctx, o, r)
 		},
 	}
 }
@@ -48,10 +53,15 @@ type doctorJSON struct {
 	Findings []finding `json:"findings"`
 }
 
-func (a app) doctor(ctx context.Context, o flagOptions) error {
+func (a app) doctor(ctx context.Context, o flagOptions, r remoteOptions) error {
 	all := []finding{{Check: "program", OK: true, Text: "dupfind " + version}}
+	servers := a.checkServers(ctx, o, r)
 	runtime := a.checkRuntime(o)
-	all = append(all, runtime, a.checkModel(ctx, o, runtime.OK))
+	model := a.checkModel(ctx, o, runtime.OK)
+	if len(servers) > 0 {
+		runtime, model = notNeeded(runtime), notNeeded(model)
+	}
+	all = append(append(all, runtime, model), servers...)
 	all = append(all, checkFormats()...)
 	all = append(all, a.checkLibrary(ctx, o))
 	doc := doctorJSON{Schema: schema, Type: "doctor", OK: true}
@@ -155,6 +165,63 @@ func (a app) checkModel(ctx context.Context, o flagOptions, canRun bool) finding
 	}
 	f.OK, f.Text = true, fmt.Sprintf("%s, %s (%s)", m.Manifest.Name, term.Escape(m.Where), scale)
 	return f
+}
+
+// notNeeded is a finding about this machine's model where scans use a server:
+// that there is none is no fault then.
+func notNeeded(f finding) finding {
+	if !f.OK && len(f.Looked) > 0 {
+		f.OK, f.Text, f.Hint = true, f.Text+"; not needed, the last scan used a server", ""
+	}
+	return f
+}
+
+// doctorPatience is how long a server may take that doctor looks at.
+const doctorPatience = 5 * time.Second
+
+// checkServers looks whether the servers of the last scan can be used; there is
+// no finding where it used none.
+func (a app) checkServers(ctx context.Context, o flagOptions, r remoteOptions) []finding {
+	last, err := a.lastUsed(ctx, o)
+	b := lastBackend(last)
+	if err != nil || !b.isRemote() {
+		return nil // what is wrong with the library is another finding
+	}
+	f := finding{Check: "server"}
+	backend, err := a.openLast(ctx, o, r, b)
+	if err != nil {
+		f.Text, f.Hint = firstLine(shortText(err)), hintFor(err)
+		return []finding{f}
+	}
+	st, m := backend.Stats(), backend.Manifest()
+	if err := backend.Close(); err != nil {
+		f.Text = firstLine(err.Error())
+		return []finding{f}
+	}
+	f.OK, f.Text = true, fmt.Sprintf("%s answers: model %s, tiles as %s, round trip %s", b, term.Escape(m.Name), st.Wire, term.Duration(st.RoundTrip))
+	return []finding{f}
+}
+
+func (a app) lastUsed(ctx context.Context, o flagOptions) (store.Last, error) {
+	db, err := a.openForReading(ctx, o)
+	if err != nil {
+		return store.Last{}, err
+	}
+	last, err := db.LastModel(ctx)
+	return last, errors.Join(err, db.Close())
+}
+
+// openLast meets the servers of the last scan, with what is given now to reach them.
+func (a app) openLast(ctx context.Context, o flagOptions, r remoteOptions, b backendChoice) (remoteBackend, error) {
+	b = b.with(r)
+	options, err := a.servers(r, b)
+	if err != nil {
+		return nil, err
+	}
+	options.Log, options.Patience = a.logger(o), doctorPatience
+	ctx, cancel := context.WithTimeout(ctx, 2*doctorPatience)
+	defer cancel()
+	return a.openRemote(ctx, options)
 }
 
 // checkFormats says which formats the decoder on this machine can read.

@@ -113,6 +113,9 @@ func hintFor(err error) string {
 	if n, ok := errors.AsType[*store.NetworkFSError](err); ok {
 		return fmt.Sprintf("keep the library on a local disk: --db FILE or DUPFIND_DB (photos may stay on %s)", n.FSType)
 	}
+	if h := hintForServer(err); h != "" {
+		return h
+	}
 	return hintForSentinel(err)
 }
 

@@ -38,11 +38,18 @@ const (
 	flagLast          = "last"
 	flagAll           = "all"
 	flagOnly          = "only"
+	flagBackend       = "backend"
+	flagTokenFile     = "token-file"
+	flagCA            = "ca"
+	flagWire          = "wire"
+	flagAllowRandom   = "allow-random"
+	flagPrice         = "price-per-hour"
 )
 
 // Environment variables, for people who set a thing once.
 const (
-	envDB = "DUPFIND_DB"
+	envDB    = "DUPFIND_DB"
+	envToken = "DUPFIND_TOKEN"
 )
 
 // flagOptions are the flags that every command has.

@@ -23,5 +23,6 @@ func main() {
 		terminal:   term.IsTerminal,
 		pickModel:  pickLocalModel,
 		listModels: listLocalModels,
+		openRemote: openServers,
 	}))
 }

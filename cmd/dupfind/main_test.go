@@ -30,7 +30,10 @@ func testApp() app {
 	a := app{
 		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
 		terminal:  func(*os.File) bool { return os.Getenv("DUPFIND_TEST_TERMINAL") != "" },
-		pickModel: pickLocalModel, listModels: listLocalModels,
+		pickModel: pickLocalModel, listModels: listLocalModels, openRemote: openServers,
+	}
+	if os.Getenv(envTestServer) != "" {
+		a.openRemote = openFakeServer
 	}
 	if os.Getenv(envTestModel) != "real" {
 		a.pickModel = func(o flagOptions) (modelChoice, error) {

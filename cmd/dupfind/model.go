@@ -29,6 +29,9 @@ type modelAtHand struct {
 	Dim, TileSize                            int
 	Default                                  bool
 	Err                                      error
+
+	Vectors int      // in the library, of a model that is not on this machine
+	Servers []string // that ran it last
 }
 
 // locateOptions says where models and the runtime are looked for.

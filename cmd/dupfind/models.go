@@ -2,20 +2,25 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/dupfind/dupfind/embed"
 	"github.com/dupfind/dupfind/internal/term"
+	"github.com/dupfind/dupfind/store"
 )
 
 func (a app) modelsCommand() command {
 	return command{
-		name: "models", usage: "list the models at hand",
+		name: "models", usage: "list the models at hand, and those of servers that the library has vectors of",
 		examples: []string{"dupfind models", "dupfind scan ~/Pictures --model my-model.onnx   use one; its manifest my-model.json lies beside it"},
 		flags:    modelFlags(),
-		run: func(_ context.Context, o flagOptions, c *cli.Context) error {
+		run: func(ctx context.Context, o flagOptions, c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
@@ -23,6 +28,11 @@ func (a app) modelsCommand() command {
 			if err != nil {
 				return err
 			}
+			served, err := a.servedModels(ctx, o, all)
+			if err != nil {
+				return err
+			}
+			all = append(all, served...)
 			if o.JSON {
 				return a.printJSON(modelsDocument(all))
 			}
@@ -33,6 +43,45 @@ func (a app) modelsCommand() command {
 		},
 	}
 }
+
+// servedModels lists the models that the library has vectors of and that are
+// not on this machine: servers ran them.
+func (a app) servedModels(ctx context.Context, o flagOptions, atHand []modelAtHand) (out []modelAtHand, err error) {
+	db, err := a.openForReading(ctx, o)
+	if errors.Is(err, store.ErrNoDB) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	stats, err := db.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := db.LastModel(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range stats.Models {
+		here := slices.ContainsFunc(atHand, func(h modelAtHand) bool { return h.Name == m.Name && h.Digest == m.Digest })
+		if here || m.Vectors == 0 {
+			continue
+		}
+		row := modelAtHand{Name: m.Name, Digest: m.Digest, How: foundInLibrary, Dim: m.Dim, Vectors: m.Vectors}
+		if manifest, err := embed.ParseManifest([]byte(m.ManifestJSON)); err == nil {
+			row.TileSize, row.Source, row.License = manifest.TileSize, manifest.Source, manifest.License
+		}
+		if b := lastBackend(last); m.ID == last.ModelID && b.isRemote() {
+			row.Servers = b.Servers
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// foundInLibrary is how a model is known that is not on this machine.
+const foundInLibrary = "library"
 
 // modelsJSON is the document of models --json.
 type modelsJSON struct {
@@ -52,12 +101,15 @@ type modelAtHandJSON struct {
 	Source   string `json:"source"`
 	License  string `json:"license"`
 	Error    string `json:"error,omitempty"`
+	// Of a model that servers ran.
+	Vectors int      `json:"vectors,omitempty"`
+	Servers []string `json:"servers,omitempty"`
 }
 
 func modelsDocument(all []modelAtHand) modelsJSON {
 	doc := modelsJSON{schema, "models", []modelAtHandJSON{}}
 	for _, m := range all {
-		j := modelAtHandJSON{m.Name, m.Digest, m.Path, m.How, m.Dim, m.TileSize, m.Default, m.Source, m.License, ""}
+		j := modelAtHandJSON{m.Name, m.Digest, m.Path, m.How, m.Dim, m.TileSize, m.Default, m.Source, m.License, "", m.Vectors, m.Servers}
 		if m.Err != nil {
 			j.Error = m.Err.Error()
 		}
@@ -78,6 +130,12 @@ func modelsText(w io.Writer, all []modelAtHand) error {
 			}
 			continue
 		}
+		if m.How == foundInLibrary {
+			if _, err := fmt.Fprintf(w, "%s\n  %s\n", name, servedText(m)); err != nil {
+				return err
+			}
+			continue
+		}
 		_, err := fmt.Fprintf(w, "%s\n  %d-d vectors of %d x %d tiles\n  %s (%s)\n  %s; licence %s\n", name, m.Dim, m.TileSize, m.TileSize,
 			term.Escape(m.Path), m.How, term.Escape(m.Source), term.Escape(m.License))
 		if err != nil {
@@ -85,4 +143,12 @@ func modelsText(w io.Writer, all []modelAtHand) error {
 		}
 	}
 	return nil
+}
+
+func servedText(m modelAtHand) string {
+	text := fmt.Sprintf("%d-d vectors of %d x %d tiles\n  at a server", m.Dim, m.TileSize, m.TileSize)
+	if len(m.Servers) > 0 {
+		text += ", last " + term.Escape(strings.Join(m.Servers, " "))
+	}
+	return text + "; the library has " + term.Number(m.Vectors, "vector") + " of it"
 }

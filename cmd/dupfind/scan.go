@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/dupfind/dupfind/embed/local"
 	"github.com/dupfind/dupfind/index/exact"
 	"github.com/dupfind/dupfind/internal/decode"
 	"github.com/dupfind/dupfind/internal/find"
@@ -26,6 +26,14 @@ const searchFloor = 0.90
 // cores, few enough that a kill costs little.
 const batchTiles = 16
 
+// With servers, remoteCalls x remoteTiles tiles are with the client at most,
+// 77 MB of raw ones: as many as 16 requests of 32, which is what a long and
+// fast link may have under way.
+const (
+	remoteCalls = 64
+	remoteTiles = 8
+)
+
 func (a app) scanCommand() command {
 	return command{
 		name: "scan", usage: "look at photos and remember them", args: "[PATH...]",
@@ -34,15 +42,18 @@ func (a app) scanCommand() command {
 			"dupfind scan                                     refresh every folder scanned before",
 			"dupfind scan ~/Pictures --exclude 'Raw/' --exclude '*.tif'",
 			"dupfind scan /media/photos --one-file-system --dry-run",
+			"dupfind scan ~/Pictures --backend grpcs://gpu.example.net:8001   embed at a server; only tiles are sent",
 		},
-		flags: append([]cli.Flag{
+		flags: slices.Concat([]cli.Flag{
 			&cli.StringSliceFlag{Name: flagExclude, Usage: "leave out what matches `GLOB` (gitignore syntax; repeatable)"},
 			&cli.StringSliceFlag{Name: flagIfPresent, Usage: "leave out folders that hold a file named `NAME` (repeatable)"},
 			&cli.BoolFlag{Name: flagOneFileSystem, Usage: "stay on the file system of each PATH"},
 			&cli.BoolFlag{Name: flagVerify, Usage: "open every file again, also those that look unchanged"},
 			&cli.BoolFlag{Name: flagDryRun, Aliases: []string{"n"}, Usage: "say what would be done, and change nothing"},
 			&cli.IntFlag{Name: flagJobs, Usage: "decode `N` photos at once", DefaultText: "one per core"},
-		}, modelFlags()...),
+			&cli.StringSliceFlag{Name: flagBackend, Usage: "embed at the server `URL`, grpc://HOST:PORT or grpcs:// for TLS (repeatable), or on this machine: local", DefaultText: "the last scan's"},
+			priceFlag(),
+		}, remoteFlags(), modelFlags()),
 		run: a.scan,
 	}
 }
@@ -54,6 +65,7 @@ type scanOptions struct {
 	walk   scan.Options
 	verify bool
 	jobs   int
+	remote remoteOptions
 }
 
 func readScanOptions(o flagOptions, c *cli.Context) (scanOptions, error) {
@@ -63,6 +75,10 @@ func readScanOptions(o flagOptions, c *cli.Context) (scanOptions, error) {
 			Exclude: c.StringSlice(flagExclude), ExcludeIfPresent: c.StringSlice(flagIfPresent),
 			OneFileSystem: c.Bool(flagOneFileSystem),
 		},
+	}
+	var err error
+	if s.remote, err = readRemoteOptions(c); err != nil {
+		return s, err
 	}
 	for _, p := range s.paths {
 		if p == "" {
@@ -132,7 +148,7 @@ func canScan(paths []string) error {
 
 // scanned is what a scan did, for printing.
 type scanned struct {
-	model    modelChoice
+	model    *scanModel
 	targets  []ingest.Target
 	sum      ingest.Summary
 	search   find.UpdateStats
@@ -141,13 +157,13 @@ type scanned struct {
 	took     time.Duration
 }
 
-func (a app) scanLibrary(ctx context.Context, db *store.DB, s scanOptions, p *term.Progress) (scanned, error) {
+func (a app) scanLibrary(ctx context.Context, db *store.DB, s scanOptions, p *term.Progress) (out scanned, err error) {
 	began := a.now()
-	model, err := a.scanModel(ctx, db, s)
+	m, err := a.scanModel(ctx, db, s, p)
 	if err != nil {
-		return scanned{}, err
+		return out, err
 	}
-	out := scanned{model: model}
+	defer func() { err = errors.Join(err, m.close()) }()
 	targets, away, err := ingest.Targets(ctx, db, s.paths, ingest.Write)
 	if err != nil {
 		return out, err
@@ -156,77 +172,61 @@ func (a app) scanLibrary(ctx context.Context, db *store.DB, s scanOptions, p *te
 		return out, usagef("scan", "no folder to scan: name one")
 	}
 	out.targets = targets
-	modelID, err := ensureModel(ctx, db, model.Manifest)
-	if err != nil {
-		return out, err
+	out.sum, err = a.ingest(ctx, db, s, m, targets, p)
+	if changed, ok := errors.AsType[*modelChangedError](err); ok && m.link.choice.asked {
+		a.noteBeside(p, s.flagOptions, "%s: photos are embedded by %s now", changed.Error(), changed.now)
+		m.link.model = storedModel{}
+		if err = m.link.connect(ctx); err == nil {
+			out.sum, err = a.ingest(ctx, db, s, m, targets, p)
+		}
 	}
-	if out.sum, err = a.ingest(ctx, db, s, model, modelID, targets, p); err != nil {
-		return out, err
-	}
+	err = errors.Join(err, m.close()) // its memory is free for the search
+	out.model = m
 	out.sum.NotHere = away
-	if err := db.SetLast(context.WithoutCancel(ctx), store.Last{ModelID: modelID, Backend: "local", ModelFlag: model.Flag}); err != nil {
+	if err = a.remember(context.WithoutCancel(ctx), db, m, out.sum, err); err != nil {
 		return out, err
 	}
 	if !out.sum.Interrupted {
-		p.Stage("search", "comparison")
-		out.search, err = find.Update(ctx, db, &exact.Engine{}, find.UpdateOptions{
-			ModelID: modelID, FloorCosine: model.Manifest.Calibration.Cosine(searchFloor), Check: s.verify, Progress: p.Set,
-		})
-		out.searched = err == nil
-		if many, ok := errors.AsType[*find.TooManyPairsError](err); ok {
-			// The vectors are kept; a report searches at its own threshold.
-			out.tooMany, err = many, nil
-		}
-		if errors.Is(err, context.Canceled) {
-			out.sum.Interrupted, err = true, nil
-		}
+		err = a.search(ctx, db, s, m, p, &out)
 	}
 	out.took = a.now().Sub(began)
 	return out, err
 }
 
-// scanModel is the model that the user named, or else the last scan's.
-func (a app) scanModel(ctx context.Context, db *store.DB, s scanOptions) (modelChoice, error) {
-	if s.Model == "" && a.getenv(local.EnvModel) == "" {
-		last, err := db.LastModel(ctx)
-		if err != nil {
-			return modelChoice{}, err
-		}
-		s.Model = last.ModelFlag
+// search looks for the pairs of the new photos.
+func (a app) search(ctx context.Context, db *store.DB, s scanOptions, m *scanModel, p *term.Progress, out *scanned) (err error) {
+	p.Stage("search", "comparison")
+	out.search, err = find.Update(ctx, db, &exact.Engine{}, find.UpdateOptions{
+		ModelID: m.id(), FloorCosine: m.manifest().Calibration.Cosine(searchFloor), Check: s.verify, Progress: p.Set,
+	})
+	out.searched = err == nil
+	if many, ok := errors.AsType[*find.TooManyPairsError](err); ok {
+		// The vectors are kept; a report searches at its own threshold.
+		out.tooMany, err = many, nil
 	}
-	return a.pickModel(s.flagOptions)
+	if errors.Is(err, context.Canceled) {
+		out.sum.Interrupted, err = true, nil
+	}
+	return err
 }
 
-func (a app) ingest(ctx context.Context, db *store.DB, s scanOptions, model modelChoice, modelID int64, targets []ingest.Target, p *term.Progress) (sum ingest.Summary, err error) {
+func (a app) ingest(ctx context.Context, db *store.DB, s scanOptions, m *scanModel, targets []ingest.Target, p *term.Progress) (sum ingest.Summary, err error) {
 	pool := decode.NewPool(decode.PoolOptions{Workers: s.jobs, Log: a.logger(s.flagOptions)})
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	var backend closer
-	defer func() { err = errors.Join(err, backend.close()) }()
-	p.Stage("scan", "photo")
-	return ingest.Run(ctx, db, ingest.Options{
+	o := ingest.Options{
 		Targets: targets, Walk: s.walk, Verify: s.verify,
-		ModelID: modelID, TileSize: model.Manifest.TileSize, Dim: model.Manifest.Dim,
+		ModelID: m.id(), TileSize: m.manifest().TileSize, Dim: m.manifest().Dim,
 		Decoder: pool, Workers: s.jobs, BatchTiles: batchTiles,
-		OpenEmbedder: func(ctx context.Context) (ingest.Embedder, error) {
-			b, err := model.Open(ctx)
-			if err != nil {
-				return nil, err
-			}
-			backend.c = b
-			return b, nil
-		},
-		Progress: p, Now: a.now,
-	})
-}
-
-// closer closes what was opened, if anything was.
-type closer struct{ c interface{ Close() error } }
-
-func (c closer) close() error {
-	if c.c == nil {
-		return nil
+		OpenEmbedder: m.open, Progress: p, Now: a.now,
 	}
-	return c.c.Close()
+	if m.link != nil {
+		o.EmbedCalls, o.BatchTiles = remoteCalls, remoteTiles
+		defer context.AfterFunc(ctx, func() {
+			a.noteBeside(p, s.flagOptions, "finishing what is under way; Ctrl-C once more stops at once")
+		})()
+	}
+	p.Stage("scan", "photo")
+	return ingest.Run(ctx, db, o)
 }
 
 func (a app) scanDryRun(ctx context.Context, s scanOptions) error {
@@ -244,16 +244,17 @@ func (a app) scanDryRun(ctx context.Context, s scanOptions) error {
 	if len(targets) == 0 && len(away) == 0 {
 		return usagef("scan", "no folder to scan: name one")
 	}
-	var modelID int64
-	if db != nil {
-		m, err := knownModel(ctx, db, "")
-		if err == nil && s.Model == "" {
-			modelID = m.ID
-		}
-	}
-	pre, err := ingest.DryRun(ctx, db, modelID, targets, s.walk, s.verify)
+	choice, model, err := a.dryRunModel(ctx, db, s)
 	if err != nil {
 		return err
 	}
-	return a.printDryRun(s, pre, away)
+	pre, err := ingest.DryRun(ctx, db, model.ID, targets, s.walk, s.verify)
+	if err != nil {
+		return err
+	}
+	plan, err := a.planSending(ctx, db, s, choice, model, pre.Open)
+	if err != nil {
+		return err
+	}
+	return a.printDryRun(s, pre, away, plan)
 }

@@ -37,6 +37,8 @@ type scanJSON struct {
 	Searched        int           `json:"photos_searched"`
 	Interrupted     bool          `json:"interrupted"`
 	DurationSeconds float64       `json:"duration_seconds"`
+	Backend         string        `json:"backend"`
+	Sent            *sentJSON     `json:"sent,omitempty"`
 }
 
 type countJSON struct {
@@ -57,7 +59,7 @@ type notHereJSON struct {
 
 func (a app) printScan(s scanOptions, d scanned) error {
 	if s.JSON {
-		return a.printJSONLine(scanDocument(d))
+		return a.printJSONLine(scanDocument(s, d))
 	}
 	if s.Quiet {
 		return nil
@@ -65,9 +67,9 @@ func (a app) printScan(s scanOptions, d scanned) error {
 	return a.lines(scanLines(s, d)...)
 }
 
-func scanDocument(d scanned) scanJSON {
+func scanDocument(s scanOptions, d scanned) scanJSON {
 	out := scanJSON{
-		Schema: schema, Type: "summary", Model: d.model.Manifest.Key(),
+		Schema: schema, Type: "summary", Model: d.model.manifest().Key(),
 		Seen: d.sum.Seen, Compared: d.sum.Compared, Skipped: d.sum.Skipped,
 		Unchanged: d.sum.Unchanged, Embedded: d.sum.Embedded, Copies: d.sum.Copies, LowDetail: d.sum.LowDetail,
 		Remembered: d.sum.Remembered, HardLinks: d.sum.HardLinks, Gone: d.sum.Gone, NowLeftOut: d.sum.NowLeftOut, NotPhotos: d.sum.Others,
@@ -75,6 +77,10 @@ func scanDocument(d scanned) scanJSON {
 		Reasons: []countJSON{}, LeftOut: leftOutRows(d.sum.LeftOut), NotHere: []notHereJSON{},
 		Pairs: d.search.Pairs, Searched: d.search.New,
 		Interrupted: d.sum.Interrupted, DurationSeconds: d.took.Seconds(),
+		Backend: d.model.backend().String(),
+	}
+	if st, ok := d.model.sent(); ok {
+		out.Sent = sentDocument(s, d.model, st)
 	}
 	for _, r := range d.sum.Reasons {
 		out.Reasons = append(out.Reasons, countJSON(r))
@@ -133,6 +139,11 @@ func scanLines(o scanOptions, d scanned) []string {
 	}
 	for _, r := range s.NotHere {
 		add("not here", "%s: %s; nothing of it was marked as gone", term.Escape(r.Path), r.Why)
+	}
+	if st, ok := d.model.sent(); ok {
+		for i, line := range sentLines(o, d.model, st) {
+			add([]string{"sent", ""}[i], "%s", line)
+		}
 	}
 	switch {
 	case d.tooMany != nil:
@@ -225,11 +236,14 @@ type previewJSON struct {
 	NowLeftOut int           `json:"now_left_out"`
 	LeftOut    []leftOutJSON `json:"left_out"`
 	NotHere    []notHereJSON `json:"not_here"`
+	Send       *sendingJSON  `json:"send,omitempty"`
 }
 
-func (a app) printDryRun(s scanOptions, pre ingest.Preview, away []ingest.RootNotHere) error {
+func (a app) printDryRun(s scanOptions, pre ingest.Preview, away []ingest.RootNotHere, plan *sending) error {
+	price := s.remote.PricePerHour
 	if s.JSON {
-		doc := previewJSON{schema, "preview", pre.Open, pre.OpenBytes, pre.Unchanged, pre.Remembered, pre.HardLinks, pre.Unreadable, pre.Gone, pre.NowLeftOut, leftOutRows(pre.LeftOut), []notHereJSON{}}
+		doc := previewJSON{schema, "preview", pre.Open, pre.OpenBytes, pre.Unchanged, pre.Remembered, pre.HardLinks, pre.Unreadable,
+			pre.Gone, pre.NowLeftOut, leftOutRows(pre.LeftOut), []notHereJSON{}, plan.document(price)}
 		for _, r := range away {
 			doc.NotHere = append(doc.NotHere, notHereJSON{jsonPath(r.Path), r.Why})
 		}
@@ -237,6 +251,9 @@ func (a app) printDryRun(s scanOptions, pre ingest.Preview, away []ingest.RootNo
 	}
 	out := []string{
 		fmt.Sprintf("A scan would open %s (%s) and leave %s as known.", term.Number(pre.Open, "photo"), term.Bytes(pre.OpenBytes), term.Count(pre.Unchanged+pre.Remembered)),
+	}
+	if plan != nil {
+		out = append(out, plan.lines(price)...)
 	}
 	if pre.Gone > 0 {
 		out = append(out, fmt.Sprintf("It would mark %s as gone.", term.Number(pre.Gone, "photo")))

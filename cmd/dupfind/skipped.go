@@ -110,7 +110,7 @@ func skippedList(w io.Writer, width int, files []skippedFile) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "\n%s not compared. What could not be read is tried at each scan, the rest when it changes.\n", term.Number(len(files), "file or folder", "files and folders"))
+	_, err := fmt.Fprintf(w, "\n%s not compared. What could not be read or embedded is tried at each scan, the rest when it changes.\n", term.Number(len(files), "file or folder", "files and folders"))
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/dupfind/dupfind/embed/remote"
 	"github.com/dupfind/dupfind/internal/term"
 	"github.com/dupfind/dupfind/store"
 )
@@ -69,7 +70,7 @@ func statusText(w io.Writer, width int, path string, st store.Stats, runs []stor
 	for _, m := range st.Models {
 		mark := ""
 		if m.ID == last.ModelID {
-			mark = " (last used)"
+			mark = " (last used" + atServers(last) + ")"
 		}
 		fmt.Fprintf(w, "  %s: %s%s\n", term.Escape(m.Name), term.Number(m.Vectors, "vector"), mark)
 	}
@@ -83,6 +84,19 @@ func statusText(w io.Writer, width int, path string, st store.Stats, runs []stor
 		return t.Write(w)
 	}
 	return nil
+}
+
+// atServers says where the last scan embedded, if not on this machine.
+func atServers(last store.Last) string {
+	b := lastBackend(last)
+	if !b.isRemote() {
+		return ""
+	}
+	text := ", at " + term.Escape(b.String())
+	if b.Wire != "" && b.Wire != remote.Auto {
+		text += " by " + string(b.Wire)
+	}
+	return text
 }
 
 func when(ns int64) string {
@@ -106,6 +120,7 @@ type statusJSON struct {
 	Models    []modelJSON `json:"models"`
 	Skipped   []countJSON `json:"skipped"`
 	Runs      []runJSON   `json:"runs"`
+	Backend   string      `json:"backend,omitempty"` // of the last scan: "local", or addresses with a space between
 }
 
 type rootJSON struct {
@@ -140,6 +155,9 @@ func statusDocument(path string, st store.Stats, runs []store.Run, last store.La
 		Schema: schema, Type: "status", Library: jsonPath(path), FileBytes: st.FileBytes, Contents: st.Contents,
 		LowDetail: st.LowDetail, Kept: st.Kept, Pairs: st.Pairs,
 		Roots: []rootJSON{}, Models: []modelJSON{}, Skipped: []countJSON{}, Runs: []runJSON{},
+	}
+	if last.ModelID != 0 {
+		doc.Backend = lastBackend(last).String()
 	}
 	for _, r := range st.Roots {
 		doc.Roots = append(doc.Roots, rootJSON{jsonPath(r.Path), r.Photos, r.PhotoBytes, r.Skipped, r.Folders, r.Gone, r.Removed, rfc3339(r.LastScanNS)})
