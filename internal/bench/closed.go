@@ -1,0 +1,145 @@
+package bench
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// closed keeps a number of calls in flight until the windows agree or the time is up.
+func (l load) closed(ctx context.Context, f call) (outcome, error) {
+	loopCtx, stop := context.WithCancel(ctx)
+	defer stop()
+	var over flag
+	var next atomic.Int64
+	samples := make(chan sample) // read until it is closed
+	var workers sync.WaitGroup
+	began := l.now()
+	for range l.inFlight {
+		workers.Go(func() {
+			for !over.get() && loopCtx.Err() == nil {
+				s := l.once(loopCtx, f, int(next.Add(1)-1), l.now())
+				s.due = s.sent
+				samples <- s
+				if s.err != nil {
+					pause(loopCtx, failurePause)
+				}
+			}
+		})
+	}
+	go func() {
+		workers.Wait()
+		close(samples)
+	}()
+
+	c := newClosedWindows(l, began)
+	for s := range samples {
+		if over.get() {
+			if !l.abandon {
+				c.out.note(s)
+			}
+			continue
+		}
+		if c.add(s) {
+			over.set()
+			if l.abandon {
+				stop()
+			}
+		}
+	}
+	return c.out, c.out.check(ctx)
+}
+
+// closedWindows cuts what a closed loop does into windows. Each begins and ends with an answer: the calls in flight at
+// its ends are then as far along on average, and no part of a call is counted twice or lost.
+type closedWindows struct {
+	load    load
+	out     outcome
+	began   time.Time // the loop
+	start   time.Time // the first window; zero during the warm-up
+	from    time.Time // the window under way
+	current window
+	sent    int64 // counted by when it began
+	recv    int64
+}
+
+func newClosedWindows(l load, began time.Time) *closedWindows {
+	c := &closedWindows{load: l, began: began}
+	if l.warmup == 0 {
+		c.begin(began)
+	}
+	return c
+}
+
+func (c *closedWindows) begin(at time.Time) {
+	if c.start.IsZero() {
+		c.start = at
+	}
+	c.from, c.current = at, window{}
+	if c.load.bytes != nil {
+		c.sent, c.recv = c.load.bytes()
+	}
+}
+
+// add takes a sample and reports whether the measurement is over.
+func (c *closedWindows) add(s sample) (over bool) {
+	if !c.out.note(s) {
+		return true
+	}
+	if c.load.tick != nil {
+		c.load.tick(s.end.Sub(c.began))
+	}
+	if c.start.IsZero() {
+		c.warm(s)
+		// A server that answers nothing ends the measurement all the same.
+		return c.out.answered == 0 && s.end.Sub(c.began) >= c.load.warmup+c.load.limit
+	}
+	late := s.end.Sub(c.start) >= c.load.limit
+	if s.err == nil {
+		c.current.requests++
+		c.current.latencies = append(c.current.latencies, s.end.Sub(s.due))
+		if s.end.Sub(c.from) >= c.load.window && c.current.requests >= c.load.least {
+			c.finish(s.end)
+		}
+	}
+	if late && len(c.out.windows) == 0 && c.current.requests > 0 {
+		c.finish(s.end) // too short for a whole one
+	}
+	c.out.stable = c.agreed()
+	return late || c.out.stable
+}
+
+func (c *closedWindows) warm(s sample) {
+	if s.err != nil {
+		return
+	}
+	w := &c.out.warm
+	if w.requests++; w.requests == 1 {
+		w.first = s.end.Sub(s.sent)
+	}
+	if w.took = s.end.Sub(c.began); w.took >= c.load.warmup {
+		c.begin(s.end)
+	}
+}
+
+func (c *closedWindows) finish(at time.Time) {
+	w := c.current
+	w.took = at.Sub(c.from)
+	sent, recv := c.sent, c.recv
+	c.begin(at)
+	w.sent, w.received = c.sent-sent, c.recv-recv
+	w.service = w.latencies // nothing waits before it is sent
+	c.out.windows = append(c.out.windows, w)
+}
+
+func (c *closedWindows) agreed() bool {
+	if len(c.out.windows) < agreeing {
+		return false
+	}
+	var rates []float64
+	for _, w := range c.out.windows[len(c.out.windows)-agreeing:] {
+		rates = append(rates, perSecond(w.requests, w.took))
+	}
+	return agree(rates)
+}
