@@ -17,7 +17,7 @@ GOTEST  := go test -timeout 20m -json
 TESTSUM := build/testsum
 
 .DEFAULT_GOAL := help
-.PHONY: help setup system build demo test check fuzz golden ci clean \
+.PHONY: help setup setup-servers system build demo test check py-test fuzz golden ci clean \
 	bench bench-setup bench-scan bench-scan-full bench-accuracy bench-accuracy-full bench-kill
 
 help: ## this list
@@ -25,6 +25,9 @@ help: ## this list
 
 setup: ## install what is missing: libraries by apt or Homebrew, ONNX Runtime and the model by pip
 	@tools/setup.sh
+
+setup-servers: ## what the tests of remote servers run in: Python environments, Triton; some 1.4 GB, once
+	@tools/servers.sh
 
 system:
 	@tools/setup.sh system
@@ -38,24 +41,28 @@ demo: setup build ## scan and report on testdata/photos, or with PHOTOS=DIR on y
 $(TESTSUM): $(wildcard tools/testsum/*.go)
 	@go build -o $@ ./tools/testsum
 
-test: setup $(TESTSUM) ## all tests
+test: setup setup-servers $(TESTSUM) ## all tests of the Go code, against real servers too
 	@$(GOTEST) ./... | $(TESTSUM)
 
-check: setup $(TESTSUM) ## gofmt, vet, staticcheck, tests with the race detector, module file, macOS
+check: setup setup-servers $(TESTSUM) ## gofmt, vet, staticcheck, tests with the race detector, module file, macOS
 	@tools/check.sh
 	@echo "check: tests with the race detector"
 	@$(GOTEST) -race ./... | $(TESTSUM)
 
-fuzz: setup ## each fuzz target for FUZZTIME (30s)
+py-test: setup setup-servers ## the Python code of the servers: ruff, mypy, pytest
+	@tools/py-test.sh
+
+fuzz: setup setup-servers ## each fuzz target for FUZZTIME (30s)
 	@tools/fuzz.sh $(FUZZTIME)
 
 golden: setup ## rewrite what the script tests compare with; read the diff
 	UPDATE_SCRIPTS=1 go test ./cmd/dupfind -run TestScript
 
-ci: ## build, check, test, as .ci/run does
+ci: ## build, check, test, py-test, as .ci/run does
 	@$(MAKE) --no-print-directory build
 	@$(MAKE) --no-print-directory check
 	@$(MAKE) --no-print-directory test
+	@$(MAKE) --no-print-directory py-test
 
 bench: bench-scan bench-accuracy bench-kill ## all three; each prints its figures with their bars
 

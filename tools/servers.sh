@@ -157,7 +157,7 @@ setup() {
   local name
   mkdir -p "$out"
   for name in "$@"; do
-    case " pytorch triton kserve " in *" $name "*) ;; *) die "no environment $name; there are: pytorch triton kserve" ;; esac
+    [ -n "$(requirements "$name")" ] || die "no environment $name; there are: pytorch triton kserve"
     if [ "$name" = triton ] && ! triton_runs_here; then say "Triton is left out: it runs on Linux on x86-64 only"; else ensure "$name"; fi
   done
 }

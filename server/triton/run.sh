@@ -51,7 +51,7 @@ while [ $# -gt 0 ]; do
 done
 [ -n "$repository" ] || die "give --repository DIR; export.py writes one"
 [ -x "$servers/pytriton/tritonserver/bin/tritonserver" ] || die "Triton is not here: run make setup-servers"
-[ -n "$cert$key" ] && { [ -n "$cert" ] && [ -n "$key" ] || die "--tls-cert and --tls-key go together"; }
+if { [ -n "$cert" ] && [ -z "$key" ]; } || { [ -z "$cert" ] && [ -n "$key" ]; }; then die "--tls-cert and --tls-key go together"; fi
 
 token=${DUPFIND_TOKEN:-}
 unset DUPFIND_TOKEN # not for the models
