@@ -3,9 +3,11 @@ package main
 import (
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/dupfind/dupfind/embed"
 	"github.com/dupfind/dupfind/embed/local"
 	"github.com/dupfind/dupfind/embed/remote"
 	"github.com/dupfind/dupfind/store"
@@ -138,3 +140,16 @@ func (b backendChoice) with(r remoteOptions) backendChoice {
 	b.AllowRandom = b.AllowRandom || r.AllowRandom
 	return b
 }
+
+// lossySuffix ends the names of models whose tiles came by remote.JPEG95.
+const lossySuffix = "+jpeg95"
+
+// mayRun reports whether the name that a model is filed under fits the choice.
+func (b backendChoice) mayRun(m embed.Manifest) bool {
+	name := apartRE.ReplaceAllString(m.Name, "")
+	name, lossy := strings.CutSuffix(name, lossySuffix)
+	return lossy == (b.Wire == remote.JPEG95) && (b.Model == "" || b.Model == name || strings.HasSuffix(b.Model, ".json"))
+}
+
+// apartRE finds the number of a model that is kept apart from others of its name.
+var apartRE = regexp.MustCompile(`\.[0-9]+$`)

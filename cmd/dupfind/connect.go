@@ -168,16 +168,18 @@ func (a app) fileUnder(ctx context.Context, db *store.DB, o flagOptions, b remot
 	}
 	f := filed{model: storedModel{0, m}}
 	if differs != "" {
-		f.apart = fmt.Sprintf("the server's vectors differ from those known of %s%s: they are kept apart, as model %s", differs, driftText(drift), m.Name)
+		f.apart = apartText(differs, drift, m.Name)
 	}
 	return f, nil
 }
 
-func driftText(d float64) string {
-	if d > 2 {
-		return "" // not to be compared at all
+// apartText says why a server's vectors get a name of their own.
+func apartText(known string, drift float64, name string) string {
+	if drift > 2 { // nothing to hold against them
+		return fmt.Sprintf("the server's vectors cannot be compared with those of %s, which is not on this machine: they are kept apart, as model %s", known, name)
 	}
-	return fmt.Sprintf(" (1 - cosine up to %.2g, at most %.2g is allowed)", d, embed.GoldenTolerance)
+	return fmt.Sprintf("the server's vectors differ from those known of %s (1 - cosine up to %.2g, at most %.2g is allowed): they are kept apart, as model %s",
+		known, drift, embed.GoldenTolerance, name)
 }
 
 // merged is the stored manifest, with the server's scale where that one was

@@ -94,7 +94,6 @@ const (
 	usualSize   = 224
 	usualWebP   = 77_100
 	usualJPEG95 = 32_100
-	usualRaw    = 3 * usualSize * usualSize
 )
 
 // planSending says what of a dry run would go to servers; nil: nothing, since
@@ -104,26 +103,45 @@ func (a app) planSending(ctx context.Context, db *store.DB, s scanOptions, choic
 		return nil, nil
 	}
 	p := &sending{choice: choice, photos: photos}
+	size := int64(max(model.Manifest.TileSize, 0))
+	if size == 0 {
+		size = usualSize
+	}
+	raw := 3 * size * size
 	if db != nil && model.ID != 0 {
-		rate, known, err := db.LastRate(ctx, choice.String(), model.ID)
+		r, known, err := db.LastRate(ctx, choice.String(), model.ID)
 		if err != nil {
 			return nil, err
 		}
-		if known && rate.Photos > 0 && rate.Busy > 0 {
-			p.measured, p.rate = true, float64(rate.Photos)/rate.Busy.Seconds()
-			p.bytes = int64(float64(rate.SentBytes) / float64(rate.Photos) * float64(photos))
+		if known && sameWire(choice.Wire, float64(r.SentBytes)/float64(r.Photos*raw)) {
+			p.measured, p.rate = true, float64(r.Photos)/r.Busy.Seconds()
+			p.bytes = int64(float64(r.SentBytes) / float64(r.Photos) * float64(photos))
 			return p, nil
 		}
 	}
-	each := map[remote.Wire]int64{remote.Raw: usualRaw, remote.JPEG95: usualJPEG95}[choice.Wire]
-	if each == 0 {
-		each = usualWebP
+	switch choice.Wire {
+	case remote.Raw:
+		p.bytes = raw
+	case remote.JPEG95:
+		p.bytes = usualJPEG95 * size * size / (usualSize * usualSize)
+	default:
+		p.bytes = usualWebP * size * size / (usualSize * usualSize)
 	}
-	if size := int64(model.Manifest.TileSize); size > 0 {
-		each = each * size * size / (usualSize * usualSize)
-	}
-	p.bytes = each * int64(photos)
+	p.bytes *= int64(photos)
 	return p, nil
+}
+
+// sameWire reports whether photos that took this share of their raw size may
+// have gone over the wire asked for.
+func sameWire(w remote.Wire, share float64) bool {
+	const between = 0.9 // lossless WebP of a photo is well below, of noise about 1
+	switch w {
+	case remote.Raw:
+		return share > between
+	case remote.WebP:
+		return share <= between
+	}
+	return true
 }
 
 func (p *sending) takes() time.Duration {

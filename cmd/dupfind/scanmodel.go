@@ -185,7 +185,8 @@ func (a app) dryRunModel(ctx context.Context, db *store.DB, s scanOptions) (back
 		return choice, m, err
 	}
 	if choice.isRemote() {
-		return choice, storedModel{}, nil
+		m, err := lastModelAt(ctx, db, choice)
+		return choice, m, err
 	}
 	o := s.flagOptions
 	o.Model = choice.Model
@@ -198,4 +199,28 @@ func (a app) dryRunModel(ctx context.Context, db *store.DB, s scanOptions) (back
 		m = storedModel{}
 	}
 	return choice, m, nil
+}
+
+// lastModelAt is the model that servers ran when they were last measured, of
+// those that fit the choice.
+func lastModelAt(ctx context.Context, db *store.DB, b backendChoice) (found storedModel, err error) {
+	all, err := db.Models(ctx)
+	if err != nil {
+		return found, err
+	}
+	var latest int64
+	for _, m := range all {
+		manifest, err := embed.ParseManifest([]byte(m.ManifestJSON))
+		if err != nil || !b.mayRun(manifest) {
+			continue
+		}
+		r, known, err := db.LastRate(ctx, b.String(), m.ID)
+		if err != nil {
+			return found, err
+		}
+		if known && r.MeasuredNS > latest {
+			found, latest = storedModel{m.ID, manifest}, r.MeasuredNS
+		}
+	}
+	return found, nil
 }

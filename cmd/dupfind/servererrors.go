@@ -27,6 +27,9 @@ func hintForServer(err error) string {
 	if stopped && (e.Kind == remote.Gone || e.Kind == remote.Unreachable) {
 		return "run the same command again when the server is back: it goes on where it stopped"
 	}
+	if e.Kind == remote.Certificate && e.Endpoint == "" { // the file, not the server
+		return "give --ca a file with certificates in PEM form"
+	}
 	return serverHints[e.Kind]
 }
 
