@@ -55,7 +55,7 @@ py-test: setup setup-servers ## the Python code of the servers: ruff, mypy, pyte
 fuzz: setup setup-servers ## each fuzz target for FUZZTIME (30s)
 	@tools/fuzz.sh $(FUZZTIME)
 
-golden: setup ## rewrite what the script tests compare with; read the diff
+golden: setup setup-servers ## rewrite what the script tests compare with; read the diff
 	UPDATE_SCRIPTS=1 go test ./cmd/dupfind -run TestScript
 
 ci: ## build, check, test, py-test, as .ci/run does

@@ -10,6 +10,7 @@ grpc_port=8001
 http_port=8000
 metrics_port=8002
 token_file=""
+insecure=""
 cert=""
 key=""
 
@@ -18,7 +19,8 @@ die() { printf 'run.sh: %s\n' "$*" >&2; exit 1; }
 usage() {
   cat <<'USAGE'
 usage: run.sh --repository DIR [options] [-- options of tritonserver]
-  --address ADDRESS     where gRPC listens (127.0.0.1); elsewhere than on loopback a token is needed
+  --address ADDRESS     where gRPC listens (127.0.0.1); elsewhere than on loopback it needs a token and TLS
+  --insecure            listen elsewhere without them all the same
   --grpc-port N         (8001)
   --http-port N         health and Triton's HTTP, on loopback only (8000)
   --metrics-port N      Prometheus metrics, on loopback only (8002)
@@ -33,6 +35,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --help | -h) usage; exit 0 ;;
     --) shift; break ;;
+    --insecure) insecure=yes; shift; continue ;;
     --*) [ $# -ge 2 ] || die "$1 needs a value" ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -59,8 +62,9 @@ if [ -n "$token_file" ]; then token=$(tr -d '\r\n' <"$(absolute "$token_file")")
 case "$address" in
   127.* | localhost | ::1) ;;
   *)
-    [ -n "$token" ] || die "$address is not loopback: anybody there could use the server; give --token-file FILE"
-    [ -n "$cert" ] || printf 'run.sh: without --tls-cert the token and the tiles cross the network in plain text\n' >&2 ;;
+    [ -n "$insecure" ] || { [ -n "$token" ] && [ -n "$cert" ]; } ||
+      die "$address can be reached from other machines, which needs --token-file, --tls-cert and --tls-key; or stay on" \
+        "127.0.0.1 and let clients come through an SSH tunnel; or say --insecure" ;;
 esac
 
 options=()
