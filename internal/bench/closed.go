@@ -60,26 +60,22 @@ type closedWindows struct {
 	start   time.Time // the first window; zero during the warm-up
 	from    time.Time // the window under way
 	current window
-	sent    int64 // counted by when it began
-	recv    int64
+	bytes   traffic // by when it began
 }
 
 func newClosedWindows(l load, began time.Time) *closedWindows {
 	c := &closedWindows{load: l, began: began}
 	if l.warmup == 0 {
-		c.begin(began)
+		c.begin(began, l.traffic())
 	}
 	return c
 }
 
-func (c *closedWindows) begin(at time.Time) {
+func (c *closedWindows) begin(at time.Time, bytes traffic) {
 	if c.start.IsZero() {
 		c.start = at
 	}
-	c.from, c.current = at, window{}
-	if c.load.bytes != nil {
-		c.sent, c.recv = c.load.bytes()
-	}
+	c.from, c.current, c.bytes = at, window{}, bytes
 }
 
 // add takes a sample and reports whether the measurement is over.
@@ -100,11 +96,11 @@ func (c *closedWindows) add(s sample) (over bool) {
 		c.current.requests++
 		c.current.latencies = append(c.current.latencies, s.end.Sub(s.due))
 		if s.end.Sub(c.from) >= c.load.window && c.current.requests >= c.load.least {
-			c.finish(s.end)
+			c.finish(s)
 		}
 	}
 	if late && len(c.out.windows) == 0 && c.current.requests > 0 {
-		c.finish(s.end) // too short for a whole one
+		c.finish(s) // too short for a whole one
 	}
 	c.out.stable = c.agreed()
 	return late || c.out.stable
@@ -119,18 +115,17 @@ func (c *closedWindows) warm(s sample) {
 		w.first = s.end.Sub(s.sent)
 	}
 	if w.took = s.end.Sub(c.began); w.took >= c.load.warmup {
-		c.begin(s.end)
+		c.begin(s.end, s.bytes)
 	}
 }
 
-func (c *closedWindows) finish(at time.Time) {
+func (c *closedWindows) finish(last sample) {
 	w := c.current
-	w.took = at.Sub(c.from)
-	sent, recv := c.sent, c.recv
-	c.begin(at)
-	w.sent, w.received = c.sent-sent, c.recv-recv
+	w.took = last.end.Sub(c.from)
+	w.bytes = last.bytes.minus(c.bytes)
 	w.service = w.latencies // nothing waits before it is sent
 	c.out.windows = append(c.out.windows, w)
+	c.begin(last.end, last.bytes)
 }
 
 func (c *closedWindows) agreed() bool {

@@ -33,16 +33,31 @@ type sample struct {
 	index     int
 	due       time.Time // when it should have begun; in a closed loop it did
 	sent, end time.Time
+	bytes     traffic // by then
 	err       error
+}
+
+// traffic is what has crossed the network, both ways.
+type traffic struct{ sent, received int64 }
+
+func (t traffic) minus(e traffic) traffic { return traffic{t.sent - e.sent, t.received - e.received} }
+
+// traffic reads the counters, of loads whose bytes are counted.
+func (l load) traffic() traffic {
+	if l.bytes == nil {
+		return traffic{}
+	}
+	sent, received := l.bytes()
+	return traffic{sent, received}
 }
 
 // window is one part of a measurement.
 type window struct {
-	requests       int
-	took           time.Duration
-	latencies      []time.Duration // from when the calls were due
-	service        []time.Duration // from when they were sent
-	sent, received int64
+	requests  int
+	took      time.Duration
+	latencies []time.Duration // from when the calls were due
+	service   []time.Duration // from when they were sent
+	bytes     traffic
 }
 
 // outcome is what a load did.
@@ -115,7 +130,7 @@ func (l load) once(ctx context.Context, f call, i int, due time.Time) sample {
 	defer cancel()
 	s := sample{index: i, due: due, sent: l.now()}
 	s.err = f(ctx, i)
-	s.end = l.now()
+	s.end, s.bytes = l.now(), l.traffic()
 	return s
 }
 

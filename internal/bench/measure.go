@@ -20,11 +20,11 @@ func (o outcome) measurement(t Test, l load) Measurement {
 	}
 	var calls int
 	var took time.Duration
-	var sent, received int64
+	var bytes traffic
 	var latencies, service []time.Duration
 	for _, w := range o.used() {
 		calls, took = calls+w.requests, took+w.took
-		sent, received = sent+w.sent, received+w.received
+		bytes.sent, bytes.received = bytes.sent+w.bytes.sent, bytes.received+w.bytes.received
 		latencies, service = append(latencies, w.latencies...), append(service, w.service...)
 	}
 	m.CallsPerSecond = round(perSecond(calls, took))
@@ -39,9 +39,9 @@ func (o outcome) measurement(t Test, l load) Measurement {
 		}
 	}
 	if photos := int64(calls * l.photos); photos > 0 && l.bytes != nil {
-		m.SentBytesPerPhoto, m.ReceivedBytesPerPhoto = sent/photos, received/photos
+		m.SentBytesPerPhoto, m.ReceivedBytesPerPhoto = bytes.sent/photos, bytes.received/photos
 		if took > 0 {
-			m.SentMbitPerSecond = round(float64(sent) * 8 / 1e6 / took.Seconds())
+			m.SentMbitPerSecond = round(float64(bytes.sent) * 8 / 1e6 / took.Seconds())
 		}
 	}
 	if !m.Stable {

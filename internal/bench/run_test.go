@@ -15,10 +15,8 @@ import (
 	"github.com/dupfind/dupfind/embed/embedtest"
 )
 
-// distant is the pixel model at a server that is 100 ms away and runs 5 ms + 0.5 ms a tile, one request at a time. It
-// stands in for the time, on the clock of a bubble; its vectors are real.
+// distant is a server that is 100 ms away and takes 5 ms + 0.5 ms a tile, one request at a time, on the clock of a bubble.
 type distant struct {
-	embedtest.Pixels
 	gpu      chan struct{}
 	counters chan Counters // of one, like a lock
 	sent     atomic.Int64
@@ -41,7 +39,7 @@ func modelTime(n int) time.Duration {
 	return 5*time.Millisecond + time.Duration(n)*500*time.Microsecond
 }
 
-func (d *distant) Embed(ctx context.Context, tiles [][]byte) ([]embed.Vector, error) {
+func (d *distant) Embed(_ context.Context, tiles [][]byte) ([]embed.Vector, error) {
 	if d.broken != nil {
 		return nil, d.broken
 	}
@@ -62,7 +60,11 @@ func (d *distant) Embed(ctx context.Context, tiles [][]byte) ([]embed.Vector, er
 	c.Queue, c.Infer, c.Total = c.Queue+waited, c.Infer+modelTime(len(tiles)), c.Total+time.Since(began)
 	d.counters <- c
 	time.Sleep(tripTime / 2)
-	return d.Pixels.Embed(ctx, tiles)
+	vectors := make([]embed.Vector, len(tiles))
+	for i := range vectors {
+		vectors[i] = embed.Vector{0.6, 0.8}
+	}
+	return vectors, nil
 }
 
 func (d *distant) Close() error { return nil }
@@ -76,7 +78,7 @@ func (d *distant) Counters(context.Context) (Counters, error) {
 func (d *distant) Bytes() (sent, received int64) { return d.sent.Load(), 0 }
 
 func (d *distant) Describe() Description {
-	return Description{Manifest: d.Manifest(), Environment: map[string]string{"gpu": "none", "driver": "1"}, Wire: "raw"}
+	return Description{Manifest: embedtest.PixelsManifest(), Environment: map[string]string{"gpu": "none", "driver": "1"}, Wire: "raw"}
 }
 
 func (d *distant) SendFiles(_ context.Context, files [][]byte) error {
