@@ -49,7 +49,11 @@ func testApp() app {
 	return a
 }
 
-func TestScript(t *testing.T) {
+func TestScript(t *testing.T) { testscript.Run(t, scriptParams(t, "testdata/script", nil)) }
+
+// scriptParams are what all scripts have; env is set besides.
+func scriptParams(t *testing.T, dir string, env map[string]string) testscript.Params {
+	t.Helper()
 	photos, err := filepath.Abs("../../testdata/photos")
 	if err != nil {
 		t.Fatal(err)
@@ -58,8 +62,8 @@ func TestScript(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	return testscript.Params{
+		Dir:                 dir,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
@@ -69,6 +73,9 @@ func TestScript(t *testing.T) {
 			e.Setenv("XDG_CACHE_HOME", filepath.Join(e.WorkDir, "cache"))
 			e.Setenv("TEST_CACHE", cache)
 			e.Setenv("COLUMNS", "100")
+			for k, v := range env {
+				e.Setenv(k, v)
+			}
 			return nil
 		},
 		Condition: func(c string) (bool, error) {
@@ -86,5 +93,5 @@ func TestScript(t *testing.T) {
 			"sums":     sums,
 			"oddnames": oddNames,
 		},
-	})
+	}
 }
