@@ -153,7 +153,9 @@ def _create(settings: EngineSettings) -> Any:  # noqa: ANN401 -- a torch module
     try:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(SEED)
-            model = open_clip.create_model(settings.model, pretrained=source, device="cpu", precision="fp32")
+            model = open_clip.create_model(
+                settings.model, pretrained=source, require_pretrained=source is not None, device="cpu", precision="fp32"
+            )
     except Exception as e:  # a download, a file format or a name: each raises errors of its own
         raise SetupError(f"load {settings.model} {source}: {type(e).__name__}: {e}") from e
     return model.eval().requires_grad_(requires_grad=False)
