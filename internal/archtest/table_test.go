@@ -68,8 +68,8 @@ var modules = map[string][]string{
 	"github.com/rogpeppe/go-internal":  {"cmd/dupfind"},
 	"google.golang.org/grpc":           {"embed/remote", "embed/remote/inference"},
 	"google.golang.org/protobuf":       {"embed/remote", "embed/remote/inference"},
-	"github.com/Shopify/toxiproxy/v2":  {"internal/bench/link"},
-	"github.com/rs/zerolog":            {"internal/bench/link"}, // toxiproxy's logger
+	"github.com/Shopify/toxiproxy/v2":  {"internal/bench/link", "embed/remote"}, // embed/remote in its tests
+	"github.com/rs/zerolog":            {"internal/bench/link", "embed/remote"}, // toxiproxy's logger
 	"gonum.org/v1/plot":                {"internal/bench"},
 	"github.com/google/go-cmp":         nil, // tests only
 	"go.uber.org/goleak":               nil, // tests only
