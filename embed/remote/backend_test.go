@@ -257,7 +257,10 @@ func TestPoisonTileIsFound(t *testing.T) {
 func TestRequestsOverTheServersLimitAreHalved(t *testing.T) {
 	f := start(t, &faulty{limit: 5})
 	b := open(t, remote.Options{}, f)
-	embedAll(t, b, embedtest.Tiles(tileSize, 32, 3))
+	embedAll(t, b, embedtest.Tiles(tileSize, 400, 3))
+	if got := f.refused.Load(); got == 0 || got > 60 {
+		t.Errorf("%d of %d requests were too large: want that the client learns", got, f.requests.Load())
+	}
 }
 
 func TestServerThatRefusesEverythingEndsTheRun(t *testing.T) {

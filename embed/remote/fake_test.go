@@ -46,6 +46,7 @@ type faulty struct {
 
 	met      atomic.Int64 // requests for golden tiles
 	requests atomic.Int64
+	refused  atomic.Int64 // for their size
 	embedded atomic.Int64 // tiles answered, those of the golden requests left out
 }
 
@@ -158,6 +159,7 @@ func (f *faulty) ModelInfer(ctx context.Context, r *inference.ModelInferRequest)
 	} else {
 		n = int(f.requests.Add(1))
 		if f.limit > 0 && len(tiles) > f.limit {
+			f.refused.Add(1)
 			return nil, status.Errorf(codes.ResourceExhausted, "received message larger than max")
 		}
 		if before != nil {

@@ -246,11 +246,7 @@ func TestStatisticsOfRealServers(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				after, err := c.Statistics(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				d := after.Sub(before)
+				d := statisticsOf(t, c, before, 3)
 				if d.Requests != 3 || d.Tiles != 24 || d.Infer < 3*9*time.Millisecond || d.Total < d.Infer {
 					t.Errorf("got %+v, want 3 requests of 24 tiles, at least 27 ms of them in the model", d)
 				}
@@ -258,6 +254,20 @@ func TestStatisticsOfRealServers(t *testing.T) {
 					t.Errorf("environment is %v", c.Environment())
 				}
 			})
+		}
+	}
+}
+
+// statisticsOf waits until the server has counted some requests: Triton counts after it has answered.
+func statisticsOf(t *testing.T, c *remote.Conn, before remote.ServerTimes, requests uint64) remote.ServerTimes {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		now, err := c.Statistics(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := now.Sub(before); d.Requests >= requests || time.Now().After(deadline) {
+			return d
 		}
 	}
 }

@@ -184,12 +184,26 @@ func (c *Conn) golden(ctx context.Context) ([]embed.Vector, error) {
 		}
 		elements = append(elements, e)
 	}
+	return c.goldenPart(ctx, elements)
+}
+
+// goldenPart embeds some golden tiles, in halves if the server does not take as many at once.
+func (c *Conn) goldenPart(ctx context.Context, elements [][]byte) ([]embed.Vector, error) {
 	for try := 0; ; try++ {
 		vectors, pushback, err := c.infer(ctx, c.request(elements))
 		if err == nil {
 			return vectors, nil
 		}
-		if f := fateOf(err, pushback >= 0); try == 4 || f == fatal || f == suspect || ctx.Err() != nil {
+		f := fateOf(err, pushback >= 0)
+		if m := len(elements) / 2; f == suspect && m > 0 {
+			first, err := c.goldenPart(ctx, elements[:m])
+			if err != nil {
+				return nil, err
+			}
+			second, err := c.goldenPart(ctx, elements[m:])
+			return append(first, second...), err
+		}
+		if try == 4 || f == fatal || f == suspect || ctx.Err() != nil {
 			return nil, fmt.Errorf("embed the golden tiles: %w", c.goldenError(ctx, err))
 		}
 		if err := sleep(ctx, max(pushback, jitter(try, time.Second))); err != nil {

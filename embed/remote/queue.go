@@ -24,6 +24,7 @@ type item struct {
 	element []byte // as it crosses the network
 	tries   int    // requests that brought nothing, by no fault of the tile as far as is known
 	faults  int    // requests of this tile alone that the server refused
+	parted  bool   // was in a request that was sent again in halves
 }
 
 // queue holds the tiles of all calls until a server takes them. Its user holds the lock.
@@ -39,6 +40,9 @@ func (q *queue) pushFront(items []*item) { q.loose = append(slices.Clone(items),
 
 // halve gives a request back in two, so that a tile at fault is found in few steps.
 func (q *queue) halve(items []*item) {
+	for _, it := range items {
+		it.parted = true
+	}
 	m := len(items) / 2
 	q.parcels = append(q.parcels, items[:m:m], items[m:])
 }

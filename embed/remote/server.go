@@ -18,6 +18,9 @@ const (
 	maxFaults = 2
 	// maxRefused is how many tiles in a row may be given up before the server is.
 	maxRefused = 8
+	// maxParted is how many requests in a row may be refused whole, though every tile in them passes, before requests
+	// get smaller.
+	maxParted = 3
 	// busyPause is the longest wait for a full server that names no time.
 	busyPause = time.Second
 )
@@ -36,6 +39,7 @@ type server struct {
 	down   bool
 	until  time.Time // a full server is left alone so long
 	full   int       // times in a row that it was full
+	parted int       // whole requests that it refused since a tile was last found at fault
 }
 
 // work sends what waits to this server, whenever it may have one more request, until the backend is closed.
@@ -174,14 +178,28 @@ func (s *server) suspect(items []*item, err error) {
 		return
 	}
 	if len(items) > 1 {
+		if !items[0].parted {
+			s.refusedWhole(len(items))
+		}
 		s.b.queue.halve(items)
 		return
 	}
+	s.parted = 0
 	if items[0].faults++; items[0].faults < maxFaults {
 		s.b.queue.alone(items[0])
 		return
 	}
 	s.b.giveUp(s, items[0], err)
+}
+
+// refusedWhole notes a request of n tiles that was refused. If that goes on and no tile is at fault, n is.
+func (s *server) refusedWhole(n int) {
+	if s.parted++; s.parted < maxParted {
+		return
+	}
+	s.parted = 0
+	s.flow.maxBatch = max(1, min(s.flow.maxBatch, n/2))
+	s.b.options.log().Debug("smaller requests from now on", "server", s.conn.target.endpoint, "tiles", s.flow.maxBatch)
 }
 
 // eject takes a server out until it is well again. Whoever calls it holds the lock.
