@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "pytorch" / "src"))
@@ -25,25 +26,22 @@ import numpy.typing as npt
 import graph
 import repository
 from dupfind_server.engines import Engine, EngineSettings, SetupError, embed, load
-from dupfind_server.engines.base import usable_cores
 from dupfind_server.engines.gpu import gpu_facts
 from dupfind_server.engines.onnx import find_sscd
 from dupfind_server.manifest import Manifest, ManifestError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
-MAX_DECODERS = 8  # 40 MB each
 DRIFT = 1e-4  # the most that 1 - cosine may be between the model as it was and as it is exported
 PROBES = 4
+
+Files: TypeAlias = list[tuple[str, bytes | Path]]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what the command line asks, and give the exit status."""
     args = _parser().parse_args(argv)
-    if not args.repository and not args.onnx:
-        sys.stderr.write("export: give --repository DIR, or --onnx FILE\n")
-        return 2
     try:
-        for line in _export(args):
+        for line in _file(args) if args.onnx else _repository(args):
             sys.stdout.write(line + "\n")
     except (SetupError, ManifestError, OSError) as e:
         sys.stderr.write(f"export: {e}\n")
@@ -56,8 +54,9 @@ def _parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="export.py", description="Write the ONNX file and the repository that Triton serves dupfind from."
     )
-    p.add_argument("--repository", type=Path, metavar="DIR", help="write the models into this folder")
-    p.add_argument("--onnx", type=Path, metavar="FILE", help="write the ONNX file that takes tiles here")
+    what = p.add_mutually_exclusive_group(required=True)
+    what.add_argument("--repository", type=Path, metavar="DIR", help="write the models into this folder")
+    what.add_argument("--onnx", type=Path, metavar="FILE", help="write the ONNX file that takes tiles here")
     p.add_argument("--backend", choices=("python", "onnxruntime"), default="python", help="what of Triton runs the model")
     p.add_argument("--engine", choices=("onnx", "open_clip", "sim"), default="onnx")
     p.add_argument("--weights", type=Path, metavar="FILE", help="onnx: the model (without it SSCD); open_clip: a checkpoint")
@@ -74,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--delay-us", type=int, default=0, metavar="N", help="how long a request may wait for others to fill a batch"
     )
     p.add_argument(
-        "--decoders", type=int, metavar="N", help="processes that decode tiles (without it one a core, at most 8); 0: none"
+        "--decoders", type=int, default=2, metavar="N", help="processes that decode tiles, each on all cores (2); 0: none"
     )
     p.add_argument(
         "--tensorrt", choices=("FP16", "FP32"), help="onnxruntime: by TensorRT (not for int8 models such as SSCD)"
@@ -82,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     return p
 
 
-def _export(args: argparse.Namespace) -> list[str]:
-    settings = EngineSettings(
+def _settings(args: argparse.Namespace) -> EngineSettings:
+    return EngineSettings(
         engine=args.engine,
         weights=args.weights,
         manifest=args.manifest,
@@ -92,63 +91,75 @@ def _export(args: argparse.Namespace) -> list[str]:
         device=args.device,
         precision=args.precision,
     )
+
+
+def _file(args: argparse.Namespace) -> list[str]:
+    """Write the ONNX file, and its manifest beside it."""
+    content, engine = onnx_file(_settings(args))
+    if engine.weights != "trained":
+        raise SetupError(
+            "random weights are there to measure a server by: give --repository, where clients are told of them"
+        )
+    args.onnx.write_bytes(content)
+    args.onnx.with_suffix(".json").write_text(_framed_manifest(engine.manifest).to_json(), encoding="ascii")
+    return [f"{args.onnx}: {engine.manifest.name}, with its manifest beside it"]
+
+
+def _repository(args: argparse.Namespace) -> list[str]:
+    """Write the model, and the one that decodes for it."""
     if args.tensorrt and args.backend != "onnxruntime":
         raise SetupError("--tensorrt is of the onnxruntime backend: add --backend onnxruntime")
-    engine = load(settings)
-    try:
-        done = []
-        content = None
-        if args.onnx or args.backend == "onnxruntime":
-            content = onnx_file(settings, engine)
-        if args.onnx and content:
-            args.onnx.write_bytes(content)
-            args.onnx.with_suffix(".json").write_text(_framed_manifest(engine.manifest).to_json(), encoding="ascii")
-            done.append(f"{args.onnx}: {engine.manifest.name}, with its manifest beside it")
-        if args.repository:
-            done += _repository(args, settings, engine, content)
-        return done
-    finally:
-        engine.close()
-
-
-def _repository(args: argparse.Namespace, settings: EngineSettings, engine: Engine, content: bytes | None) -> list[str]:
-    name = args.name or engine.manifest.name.replace("/", "-")
-    if not NAME.fullmatch(name) or name.endswith("_encoded"):
-        raise SetupError(f"--name {name}: want letters, digits and . _ + - only, and not _encoded at its end")
-    on_gpu = engine.environment.get("device") == "cuda" or (args.backend == "onnxruntime" and args.device != "cpu")
-    batching = repository.Batching(args.instances, on_gpu, args.delay_us)
-    facts = engine.environment | {"server": f"Triton, {args.backend} backend"}
-    if args.backend == "onnxruntime":
-        facts |= {
-            "engine": "onnxruntime",
-            "device": "cuda" if on_gpu else "cpu",
-            "tensorrt": args.tensorrt or "no",
-        } | gpu_facts()
-        for key in ("onnxruntime", "python", "numpy", "torch"):  # of this Python, not of Triton
-            facts.pop(key, None)
-    model = repository.Model(name, engine.manifest, engine.weights, facts)
-    if args.backend == "onnxruntime" and content is not None:
-        config = repository.onnxruntime_config(model, batching, args.tensorrt or "")
-        repository.write_model(args.repository, name, config, [("model.onnx", content)])
-    else:
-        files, fields = _engine_files(settings, engine.manifest)
-        config = repository.python_config(model, batching, fields)
-        repository.write_model(args.repository, name, config, [("model.py", HERE / "models" / "embed.py"), *files])
-    done = [f"{args.repository / name}: {engine.manifest.name} on the {args.backend} backend"]
-    decoders = min(usable_cores(), MAX_DECODERS) if args.decoders is None else args.decoders
-    if decoders:
-        config = repository.decoder_config(model, decoders)
-        repository.write_model(args.repository, f"{name}_encoded", config, [("model.py", HERE / "models" / "decode.py")])
-        done.append(f"{args.repository / name}_encoded: decodes for it, {decoders} at once")
+    model, config, files = (_python if args.backend == "python" else _onnxruntime)(args)
+    if not NAME.fullmatch(model.name) or model.name.endswith("_encoded"):
+        raise SetupError(f"--name {model.name}: want letters, digits and . _ + - only, and not _encoded at its end")
+    repository.write_model(args.repository, model.name, config, files)
+    done = [f"{args.repository / model.name}: {model.manifest.name} on the {args.backend} backend"]
+    if args.decoders:
+        config = repository.decoder_config(model, args.decoders)
+        decoder: Files = [("model.py", HERE / "models" / "decode.py")]
+        repository.write_model(args.repository, f"{model.name}_encoded", config, decoder)
+        done.append(f"{args.repository / model.name}_encoded: decodes for it")
     return done
 
 
-def _engine_files(
-    settings: EngineSettings, manifest: Manifest
-) -> tuple[list[tuple[str, bytes | Path]], dict[str, str | int | bool]]:
+def _python(args: argparse.Namespace) -> tuple[repository.Model, str, Files]:
+    settings = _settings(args)
+    engine = load(settings)
+    engine.close()
+    facts = engine.environment | {"server": "Triton, Python backend"}
+    model = repository.Model(_name(args, engine), engine.manifest, engine.weights, facts)
+    batching = repository.Batching(args.instances, facts["device"] == "cuda", args.delay_us)
+    files, fields = _engine_files(settings, engine.manifest)
+    config = repository.python_config(model, batching, fields)
+    return model, config, [("model.py", HERE / "models" / "embed.py"), *files]
+
+
+def _onnxruntime(args: argparse.Namespace) -> tuple[repository.Model, str, Files]:
+    content, engine = onnx_file(_settings(args))
+    on_gpu = args.device != "cpu"
+    facts = {
+        "server": "Triton, ONNX Runtime backend",
+        "engine": "onnxruntime",
+        "device": "cuda" if on_gpu else "cpu",
+        "precision": args.tensorrt.lower() if args.tensorrt else engine.environment["precision"],
+        "tensorrt": "yes" if args.tensorrt else "no",
+    }
+    if on_gpu:
+        facts |= gpu_facts()
+    model = repository.Model(_name(args, engine), engine.manifest, engine.weights, facts)
+    batching = repository.Batching(args.instances, on_gpu, args.delay_us)
+    return model, repository.onnxruntime_config(model, batching, args.tensorrt or ""), [("model.onnx", content)]
+
+
+def _name(args: argparse.Namespace, engine: Engine) -> str:
+    name: str = args.name or engine.manifest.name.replace("/", "-")
+    return name
+
+
+def _engine_files(settings: EngineSettings, manifest: Manifest) -> tuple[Files, dict[str, str]]:
     """Give the files that the engine needs beside model.py, and its settings with their names."""
-    fields: dict[str, str | int | bool] = {"engine": settings.engine, "device": settings.device}
-    files: list[tuple[str, bytes | Path]] = []
+    fields = {"engine": settings.engine, "device": settings.device}
+    files: Files = []
     match settings.engine:
         case "onnx":
             files = [("model.onnx", settings.weights or find_sscd()), ("model.json", manifest.to_json().encode())]
@@ -161,16 +172,14 @@ def _engine_files(
     return files, fields
 
 
-def onnx_file(settings: EngineSettings, engine: Engine) -> bytes:
-    """Give the model as an ONNX file with the wire's tensors, held against the engine on tiles of noise."""
+def onnx_file(settings: EngineSettings) -> tuple[bytes, Engine]:
+    """Give the model as an ONNX file with the wire's tensors, and the engine, on a CPU, that it was held against."""
+    engine = load(replace(settings, device="cpu", precision="auto"))
     match settings.engine:
         case "onnx":
             path = settings.weights or find_sscd()
-            content = (
-                path.read_bytes()
-                if graph.is_ready(engine.manifest)
-                else graph.framed(path, engine.manifest).SerializeToString()
-            )
+            ready = graph.is_ready(engine.manifest)
+            content = path.read_bytes() if ready else graph.framed(path, engine.manifest).SerializeToString()
         case "open_clip":
             import clip  # noqa: PLC0415 -- torch is an extra
 
@@ -178,7 +187,8 @@ def onnx_file(settings: EngineSettings, engine: Engine) -> bytes:
         case _:
             raise SetupError(f"the engine {settings.engine} is no model: it has no ONNX file")
     _verify(content, engine)
-    return content
+    engine.close()
+    return content, engine
 
 
 def _framed_manifest(m: Manifest) -> Manifest:

@@ -53,7 +53,7 @@ class Batching:
         return f"instance_group [ {{ count: {self.instances} kind: {kind} }} ]\n{NO_POLICY}\ndynamic_batching {{ {delay}}}\n"
 
 
-def python_config(model: Model, batching: Batching, engine: Mapping[str, str | int | bool]) -> str:
+def python_config(model: Model, batching: Batching, engine: Mapping[str, str]) -> str:
     """Configure the Python backend, which runs an engine of server/pytorch (models/embed.py)."""
     more = {"dupfind_engine": json.dumps(dict(engine))}
     return _head(model, "python", _tile_dims(model)) + batching.config() + _parameters(model.parameters() | more)

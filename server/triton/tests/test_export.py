@@ -45,7 +45,7 @@ def test_sscd_is_copied_and_described(tmp_path: Path) -> None:
     assert told(config) == sscd()
     assert config.parameters["dupfind_weights"].string_value == "trained"
     facts = json.loads(config.parameters["dupfind_environment"].string_value)
-    assert facts["server"] == "Triton, python backend"
+    assert facts["server"] == "Triton, Python backend"
     assert facts["onnxruntime"] == ort.__version__
     assert all(isinstance(v, str) for v in facts.values())
     assert (tmp_path / "sscd/1/model.onnx").read_bytes() == find_sscd().read_bytes()
@@ -115,7 +115,9 @@ def test_what_cannot_be_is_said(
 
 
 def test_nothing_to_write_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run() == 2
+    with pytest.raises(SystemExit) as e:
+        run()
+    assert e.value.code == 2
     assert "--repository" in capsys.readouterr().err
 
 
