@@ -70,7 +70,11 @@ func (c *Conn) await(ctx context.Context, o Options) error {
 		}
 		if !told && time.Since(began) > strangerPatience/2 {
 			told = true
-			o.notice("waiting for %s: it is not ready yet", c.target.endpoint)
+			if err != nil {
+				o.notice("waiting for %s: it does not answer yet", c.target.endpoint)
+			} else {
+				o.notice("waiting for %s: it is not ready yet", c.target.endpoint)
+			}
 		}
 		if err := sleep(ctx, jitter(try, time.Second)); err != nil {
 			return err
