@@ -153,6 +153,7 @@ def test_bad_token_file(tmp_path: Path, text: str) -> None:
     done = run("--engine=sim", f"--token-file={file}")
     assert done.returncode == 1
     assert "printable ASCII" in done.stderr
+    assert text != "two words" or run("--engine=sim", DUPFIND_TOKEN=text).returncode == 1
 
 
 def test_environment_sets_what_no_flag_does(tmp_path: Path) -> None:

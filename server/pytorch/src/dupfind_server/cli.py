@@ -96,16 +96,18 @@ def _metavar(name: str, default: object) -> str:
 
 def _token(file: str | None, env: Mapping[str, str]) -> str:
     if file is None:
-        return env.get(TOKEN, "").strip()
-    try:
-        with Path(file).open("rb") as f:
-            token = f.read(MAX_TOKEN_BYTES + 1).strip()
-    except OSError as e:
-        raise SetupError(f"read token {file}: {e.strerror}") from e
+        place, token = TOKEN, os.fsencode(env.get(TOKEN, "")).strip()
+        if not token:
+            return ""
+    else:
+        place = file
+        try:
+            with Path(file).open("rb") as f:
+                token = f.read(MAX_TOKEN_BYTES + 1).strip()
+        except OSError as e:
+            raise SetupError(f"read token {file}: {e.strerror}") from e
     if not token or len(token) > MAX_TOKEN_BYTES or not all(0x21 <= b <= 0x7E for b in token):
-        raise SetupError(
-            f"read token {file}: want one line of printable ASCII without spaces, at most {MAX_TOKEN_BYTES} bytes"
-        )
+        raise SetupError(f"read token {place}: want printable ASCII without spaces, at most {MAX_TOKEN_BYTES} bytes")
     return token.decode()
 
 

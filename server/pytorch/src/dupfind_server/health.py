@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from grpc import aio
@@ -9,6 +10,7 @@ from grpc_health.v1 import health, health_pb2
 
 from dupfind_server.readiness import Readiness
 
+LAST_WORD_SECONDS = 0.05
 SERVICES = ("", "inference.GRPCInferenceService")
 
 
@@ -18,6 +20,22 @@ class HealthServicer(health.aio.HealthServicer):  # type: ignore[misc] # its pac
     def __init__(self, readiness: Readiness) -> None:
         super().__init__()
         self._readiness = readiness
+        self._ended = asyncio.Event()
+
+    async def Watch(self, request: Any, context: aio.ServicerContext[Any, Any]) -> None:  # noqa: ANN401, N802
+        """Tell each change, until the server ends."""
+        watching = asyncio.ensure_future(super().Watch(request, context))
+        ended = asyncio.create_task(self._ended.wait())
+        try:
+            await asyncio.wait((watching, ended), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            watching.cancel()
+            ended.cancel()
+
+    async def end(self) -> None:
+        """End the calls that watch, which would delay the shutdown, once they have heard of it."""
+        await asyncio.sleep(LAST_WORD_SECONDS)
+        self._ended.set()
 
     async def update(self) -> None:
         """Find out how things are, for those who watch."""

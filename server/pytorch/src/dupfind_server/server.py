@@ -8,10 +8,9 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 import numpy as np
@@ -34,7 +33,8 @@ from dupfind_server.telemetry import Telemetry
 log = logging.getLogger(__name__)
 
 ENCODED_SUFFIX = "_encoded"
-LINGER_SECONDS = 0.5  # for answers on their way at shutdown; calls that watch the health never end by themselves
+LINGER_SECONDS = 0.5  # for answers on their way when the grace is over
+KEEPALIVE_SECONDS = 30
 PING_SECONDS = 10  # clients may ask as often as this whether the connection lives
 
 
@@ -105,21 +105,30 @@ async def running(
             yield Addresses(join_host_port(settings.host, port), join_host_port(settings.metrics_host, metrics_port))
         finally:
             readiness.state = State.STOPPING
-            await health.enter_graceful_shutdown()
-            await _first_of(servicer.idle(), hurry, settings.grace)
-            await server.stop(LINGER_SECONDS if not (hurry and hurry.is_set()) else 0)
+            await _shut_down(server, servicer, health, settings.grace, hurry or asyncio.Event())
 
 
-async def _first_of(work: Coroutine[Any, Any, None], event: asyncio.Event | None, seconds: float) -> None:
-    """Wait until the work is done, the event is set or the time is over."""
-    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work)]
-    if event:
-        tasks.append(asyncio.create_task(event.wait()))
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
+async def _shut_down(
+    server: aio.Server, servicer: InferenceServicer, health: HealthServicer, grace: float, hurry: asyncio.Event
+) -> None:
+    """Answer what is under way, for the grace or until hurry is set.
+
+    Requests that arrive meanwhile are refused by the servicer. Only then gRPC is stopped: it lets those go on that it has
+    begun to receive, and cuts off those that it has not.
+    """
+    end = time.monotonic() + grace
+    await health.enter_graceful_shutdown()
+    hurried = asyncio.create_task(hurry.wait())
+    idle = asyncio.create_task(servicer.idle())
+    await asyncio.wait((idle, hurried), timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+    idle.cancel()
+    await health.end()
+    stopping = asyncio.create_task(server.stop(max(end - time.monotonic(), LINGER_SECONDS)))
+    await asyncio.wait((stopping, hurried), return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if not stopping.done():
+        await server.stop(0)
+    await stopping
 
 
 async def _warm_up(engine: Engine, settings: Settings, stop: asyncio.Event | None) -> None:
@@ -142,6 +151,8 @@ def _grpc_server(settings: Settings) -> aio.Server:
         ("grpc.so_reuseport", 0),  # a second server on the port is an error, not a lottery
         ("grpc.http2.min_recv_ping_interval_without_data_ms", PING_SECONDS * 1000),
         ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.keepalive_time_ms", KEEPALIVE_SECONDS * 1000),  # a client that fell off the network holds nothing for ever
+        ("grpc.keepalive_timeout_ms", KEEPALIVE_SECONDS * 1000),
     )
     interceptors = [TokenInterceptor(settings.token.get_secret_value())] if settings.token else []
     return aio.server(interceptors=interceptors, options=options, maximum_concurrent_rpcs=settings.max_requests)

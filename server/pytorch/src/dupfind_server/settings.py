@@ -52,7 +52,7 @@ class Settings(BaseModel):
     )
     max_queue: Count = Field(512, description="most tiles that wait; beyond it requests are refused")
     max_message_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] = Field(64 << 20, description="largest message")
-    max_requests: Count = Field(256, description="most requests at once, waiting ones included")
+    max_requests: Count = Field(128, description="most requests at once, waiting ones included")
     decode_threads: int = Field(0, ge=0, description="threads that decode tiles (0: one for each core)")
     warm_up: tuple[Count, ...] = Field((1, 8, 32, 64), description="batches to run before the server is ready, as 1,8,32,64")
     grace: Annotated[float, Field(ge=0, le=3600)] = Field(10.0, description="seconds for running requests at shutdown")
