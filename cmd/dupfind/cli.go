@@ -53,7 +53,7 @@ func newCLI(a app) *cli.App {
 	commands := []command{
 		a.scanCommand(), a.reportCommand(), a.quarantineCommand(), a.restoreCommand(),
 		a.statusCommand(), a.skippedCommand(), a.forgetCommand(),
-		a.modelsCommand(), a.doctorCommand(), a.completionCommand(),
+		a.benchCommand(), a.modelsCommand(), a.doctorCommand(), a.completionCommand(),
 	}
 	out := &cli.App{
 		Name: "dupfind", Usage: "find near-duplicate photos", Version: version,

@@ -88,7 +88,7 @@ func head(c draw.Canvas, records []Record) error {
 	c.FillText(title, vg.Point{X: 14, Y: c.Max.Y - 22}, "dupfind bench: backends side by side")
 	small := style(10, xfont.WeightNormal)
 	small.Color = color.Gray{0x55}
-	c.FillText(small, vg.Point{X: 14, Y: c.Max.Y - 38}, chartText(subtitle(records[0])))
+	c.FillText(small, vg.Point{X: 14, Y: c.Max.Y - 38}, chartText(subtitle(records)))
 
 	legend := style(10.5, xfont.WeightNormal)
 	x := vg.Length(14)
@@ -102,9 +102,10 @@ func head(c draw.Canvas, records []Record) error {
 	return nil
 }
 
-func subtitle(r Record) string {
-	parts := []string{strings.TrimSuffix(r.Link.describe(), "."), fmt.Sprintf("client on %d cores", r.Machine.Cores), r.Started.Format("2006-01-02"), "dupfind " + r.Dupfind}
-	if r.Link == nil {
+func subtitle(records []Record) string {
+	r, link := records[0], linkOf(records)
+	parts := []string{strings.TrimSuffix(link.describe(), "."), fmt.Sprintf("client on %d cores", r.Machine.Cores), r.Started.Format("2006-01-02"), "dupfind " + r.Dupfind}
+	if link == nil {
 		parts = parts[1:]
 	}
 	return strings.Join(parts, "   |   ")

@@ -51,6 +51,9 @@ func (l load) closed(ctx context.Context, f call) (outcome, error) {
 	return c.out, c.out.check(ctx)
 }
 
+// overtime is how many times as long as planned a loop may run until it has one whole window.
+const overtime = 4
+
 // closedWindows cuts what a closed loop does into windows. Each begins and ends with an answer: the calls in flight at
 // its ends are then as far along on average, and no part of a call is counted twice or lost.
 type closedWindows struct {
@@ -91,7 +94,8 @@ func (c *closedWindows) add(s sample) (over bool) {
 		// A server that answers nothing ends the measurement all the same.
 		return c.out.answered == 0 && s.end.Sub(c.began) >= c.load.warmup+c.load.limit
 	}
-	late := s.end.Sub(c.start) >= c.load.limit
+	spent := s.end.Sub(c.start)
+	late := spent >= c.load.limit
 	if s.err == nil {
 		c.current.requests++
 		c.current.latencies = append(c.current.latencies, s.end.Sub(s.due))
@@ -99,8 +103,13 @@ func (c *closedWindows) add(s sample) (over bool) {
 			c.finish(s)
 		}
 	}
-	if late && len(c.out.windows) == 0 && c.current.requests > 0 {
-		c.finish(s) // too short for a whole one
+	if late && len(c.out.windows) == 0 {
+		// Calls that share a slow link end together, and a part of them would tell a wrong rate: they are waited for, within
+		// reason.
+		if spent < overtime*c.load.limit || c.current.requests == 0 {
+			return c.out.answered == 0
+		}
+		c.finish(s)
 	}
 	c.out.stable = c.agreed()
 	return late || c.out.stable

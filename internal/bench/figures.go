@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -194,12 +195,13 @@ func millis(f float64) string {
 	return thousands(f, 0)
 }
 
-// cost writes money with three digits that tell something; the currency is the price's.
+// cost writes money with three digits that tell something, or cents; the currency is the price's.
 func cost(f float64) string {
 	if f <= 0 {
 		return ""
 	}
-	return strconv.FormatFloat(f, 'g', 3, 64)
+	digits := max(2, 2-int(math.Floor(math.Log10(f))))
+	return thousands(f, digits)
 }
 
 // thousands writes a number with separators.

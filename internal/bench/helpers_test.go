@@ -21,7 +21,7 @@ func sampleRecords() []Record {
 	}
 	record := func(name string, f float64) Record {
 		r := Record{
-			Schema: Schema, Type: "bench", Name: name, Place: "grpc://gpu.example:8001",
+			Schema: Schema, Type: recordType, Name: name, Place: "grpc://gpu.example:8001",
 			Started: time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC), Seconds: 61, Dupfind: "v1.0",
 			Machine: Machine{OS: "linux", Arch: "amd64", CPU: "A CPU | of <8>", Cores: 2, Go: "go1.26"},
 			Link:    &LinkInfo{RTTMS: 180, UpBitsPerSecond: 20_000_000, Simulated: true},

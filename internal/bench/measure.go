@@ -44,9 +44,6 @@ func (o outcome) measurement(t Test, l load) Measurement {
 			m.SentMbitPerSecond = round(float64(bytes.sent) * 8 / 1e6 / took.Seconds())
 		}
 	}
-	if !m.Stable {
-		m.Notes = append(m.Notes, "no three windows in a row agree within 5 %: the figures are of all windows")
-	}
 	return m
 }
 

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,11 +39,13 @@ type Options struct {
 	Warmup        time.Duration // before each
 	PricePerHour  float64       // 0: no costs
 
-	Tiles      [][]byte // different ones, of the model's size, sent in turn
+	// Tiles gives different tiles of a model's size, which are sent in turn.
+	Tiles      func(ctx context.Context, size int) ([][]byte, error)
 	TileSource string
 	Files      [][]byte // a batch of the naive client
 	FileSource string
 
+	Version  string           // of dupfind
 	Progress Progress         // may be nil
 	Now      func() time.Time // nil: time.Now
 }

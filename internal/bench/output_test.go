@@ -41,7 +41,7 @@ func TestRecordRoundTrip(t *testing.T) {
 
 func TestReadRefusesOtherFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.json")
-	for _, text := range []string{"", "{}", `{"type":"bench","schema":2}`, `{"type":"scan","schema":1}`, "[1"} {
+	for _, text := range []string{"", "{}", `{"type":"bench-record","schema":2}`, `{"type":"bench","schema":1}`, `{"type":"scan","schema":1}`, "[1"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestMarkdown(t *testing.T) {
 		"| batch of 64, photos/s | ~26.4 | ~24.7 |",
 		"| batch of 32, 8 in flight, photos/s | 31.4 | 29.3 |",
 		"| adaptive over naive | 35.1x | 35.1x |",
-		"| 1,000 photos cost | 0.0051 | 0.0051 |",
+		"| 1,000 photos cost | 0.00510 | 0.00510 |",
 		"Simulated link: 180ms round trip, 20.0 Mbit/s up.",
 		"A CPU \\| of &lt;8&gt;",
 		"- gpu: RTX",

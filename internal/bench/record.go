@@ -13,11 +13,14 @@ import (
 // Schema is the version of the record: fields are added, never renamed.
 const Schema = 1
 
+// recordType is the record's type among dupfind's documents.
+const recordType = "bench-record"
+
 // Record is what was measured of one backend, and everything that the figures depend on. Times are in the unit of their
 // names; a megabit is 1,000,000 bits.
 type Record struct {
 	Schema  int       `json:"schema"`
-	Type    string    `json:"type"` // "bench"
+	Type    string    `json:"type"` // "bench-record"
 	Name    string    `json:"name"`
 	Place   string    `json:"place"`   // "local", or where the server is
 	Started time.Time `json:"started"` // UTC
@@ -30,6 +33,7 @@ type Record struct {
 	Model       string    `json:"model"` // name@digest
 	Dim         int       `json:"dim"`
 	TileSize    int       `json:"tile_size"`
+	Tiles       int       `json:"tiles"`          // different ones, sent in turn
 	Wire        string    `json:"wire,omitempty"` // how tiles cross the network: raw, webp, jpeg95
 	Environment []Setting `json:"environment"`    // what runs the model: device, gpu, driver, versions
 
@@ -61,7 +65,6 @@ type Plan struct {
 	InFlight        []int   `json:"in_flight"`
 	RatePerSecond   float64 `json:"rate_per_second,omitempty"`
 	PricePerHour    float64 `json:"price_per_hour,omitempty"`
-	Tiles           int     `json:"tiles"`       // different ones, sent in turn
 	TileSource      string  `json:"tile_source"` // "synthetic", or the folder of the photos
 }
 
@@ -180,8 +183,8 @@ func Read(path string) (Record, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return Record{}, fmt.Errorf("read record %s: %w", path, err)
 	}
-	if r.Type != "bench" || r.Schema != Schema {
-		return Record{}, fmt.Errorf("read record %s: type %q, schema %d: want \"bench\", %d", path, r.Type, r.Schema, Schema)
+	if r.Type != recordType || r.Schema != Schema {
+		return Record{}, fmt.Errorf("read record %s: type %q, schema %d: want %q, %d", path, r.Type, r.Schema, recordType, Schema)
 	}
 	return r, nil
 }

@@ -103,7 +103,8 @@ func distantTarget(d *distant) Target {
 
 func testOptions() Options {
 	o := Defaults()
-	o.Tiles, o.TileSource = embed.GoldenTiles(224)[:2], "synthetic"
+	o.Tiles = func(_ context.Context, size int) ([][]byte, error) { return embed.GoldenTiles(size)[:2], nil }
+	o.TileSource, o.Version = "synthetic", "v1"
 	o.Files, o.FileSource = make([][]byte, NaiveFiles), "synthetic payload"
 	for i := range o.Files {
 		o.Files[i] = make([]byte, 1000)

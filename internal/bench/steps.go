@@ -45,11 +45,18 @@ func (r *runner) steps() []step {
 	return out
 }
 
+// closedMost is the largest batch of the closed loop where a request may hold any number: what the client sends at most.
+const closedMost = 32
+
 // closedBatches are the least batch and the largest that is one request.
 func (r *runner) closedBatches() []int {
-	fit := slices.DeleteFunc(slices.Clone(r.o.Batches), func(b int) bool { return r.target.MaxTiles > 0 && b > r.target.MaxTiles })
+	most := closedMost
+	if r.target.MaxTiles > 0 {
+		most = r.target.MaxTiles
+	}
+	fit := slices.DeleteFunc(slices.Clone(r.o.Batches), func(b int) bool { return b > most })
 	if len(fit) == 0 {
-		return []int{r.target.MaxTiles}
+		return []int{most}
 	}
 	return slices.Compact([]int{slices.Min(fit), slices.Max(fit)})
 }
@@ -101,12 +108,14 @@ func (r *runner) openLoop(ctx context.Context) error {
 }
 
 func (r *runner) adaptive(ctx context.Context) (err error) {
+	if err := r.open(ctx); err != nil { // for the server's counters
+		return err
+	}
 	s, err := r.target.OpenAdaptive(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	r.describe(s)
 	l := r.load(s, feederTiles)
 	l.inFlight, l.least, l.abandon, l.tick = feeders, 4, true, r.tick("adaptive client")
 	l.warmup, l.timeout = max(l.warmup, adaptiveWarmup), patience
@@ -116,7 +125,7 @@ func (r *runner) adaptive(ctx context.Context) (err error) {
 // measure runs a load and adds what it gave to the record. A load that gives nothing is recorded with its error: the
 // tests after it may fare better.
 func (r *runner) measure(ctx context.Context, t Test, s Subject, l load, loop func(context.Context, call) (outcome, error)) error {
-	before, counted, err := counters(ctx, s)
+	before, counted, err := counters(ctx, r.subject)
 	if err != nil {
 		return err
 	}
@@ -139,7 +148,7 @@ func (r *runner) measure(ctx context.Context, t Test, s Subject, l load, loop fu
 		m.Error = err.Error()
 	}
 	if counted && err == nil {
-		after, _, err := counters(ctx, s)
+		after, _, err := counters(ctx, r.subject)
 		if err != nil {
 			return err
 		}
@@ -185,7 +194,7 @@ func counters(ctx context.Context, s Subject) (c Counters, ok bool, err error) {
 func (r *runner) tiles(i, n int) [][]byte {
 	out := make([][]byte, n)
 	for k := range out {
-		out[k] = r.o.Tiles[(i*n+k)%len(r.o.Tiles)]
+		out[k] = r.pool[(i*n+k)%len(r.pool)]
 	}
 	return out
 }

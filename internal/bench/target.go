@@ -19,12 +19,13 @@ type Target struct {
 	OpenAdaptive func(ctx context.Context) (Subject, error)
 	// MaxTiles is the most tiles in one request; a larger batch goes as several requests at once. 0: no limit.
 	MaxTiles int
+	Link     *LinkInfo // the simulated link on the way there; nil: none
 }
 
 // Subject embeds tiles. Its methods may be called from several goroutines at once. Of a Target's Open one call of Embed
-// is one request, without a second try. A Subject may implement Counter, ByteCounter, Describer, FileSender and
-// Adapting.
+// is one request, without a second try. A Subject may implement Counter, ByteCounter, FileSender and Adapting.
 type Subject interface {
+	Describe() Description
 	Embed(ctx context.Context, tiles [][]byte) ([]embed.Vector, error)
 	Close() error
 }
@@ -55,11 +56,6 @@ func (c Counters) minus(e Counters) Counters {
 // ByteCounter is a Subject that counts what crosses the network.
 type ByteCounter interface {
 	Bytes() (sent, received int64)
-}
-
-// Describer is a Subject that says what it runs.
-type Describer interface {
-	Describe() Description
 }
 
 // Description is what runs the model, for the record.
