@@ -244,6 +244,16 @@ func (b *Backend) alive() int {
 	return n
 }
 
+// tooLong ends the work if nothing came back from any server for longer than the patience, though somebody waits.
+func (b *Backend) tooLong(s *server, err error) bool {
+	waited := time.Since(b.since)
+	if !b.waiting() || waited <= patienceOf(b.options) {
+		return false
+	}
+	b.fail(errorf(Gone, s.conn.target.endpoint, "nothing came back for %s: %s", waited.Round(time.Second), said(err)))
+	return true
+}
+
 // fail ends all calls, now and later.
 func (b *Backend) fail(err error) {
 	if b.err != nil {

@@ -23,7 +23,10 @@ import (
 	"github.com/dupfind/dupfind/embed/remote/inference"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// toxiproxy leaves the goroutine of a connection that was cut waiting for ever; ours are all checked.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+}
 
 const tileSize = 224
 
@@ -395,5 +398,15 @@ func TestGoldenVectorsAreInOrder(t *testing.T) {
 	}
 	if b.Environment()["server"] != "faulty" {
 		t.Errorf("environment is %v", b.Environment())
+	}
+}
+
+func TestServerIsFullForGood(t *testing.T) {
+	f := start(t, &faulty{})
+	b := open(t, remote.Options{Patience: 2 * time.Second}, f)
+	f.set(func(context.Context, int, [][]byte) error { return status.Error(codes.ResourceExhausted, "try later") }, nil)
+	_, err := b.Embed(t.Context(), embedtest.Tiles(tileSize, 4, 9))
+	if e := kindOf(err); e == nil || e.Kind != remote.Gone || !strings.Contains(e.Error(), "try later") {
+		t.Errorf("got %v, want Gone and what the server says", err)
 	}
 }

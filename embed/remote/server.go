@@ -5,6 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"github.com/dupfind/dupfind/embed"
 	"github.com/dupfind/dupfind/embed/remote/inference"
 )
@@ -123,11 +126,15 @@ func (s *server) failed(items []*item, err error, pushback time.Duration) {
 	b := s.b
 	b.options.log().Debug("request failed", "server", s.conn.target.endpoint, "tiles", len(items), "error", said(err))
 	b.stats.Retries++
-	switch fateOf(err, pushback >= 0) {
+	f := fateOf(err, pushback >= 0)
+	if f == suspect && len(items) == 1 && status.Code(err) == codes.ResourceExhausted {
+		f = busy // one tile is never too much
+	}
+	switch f {
 	case fatal:
 		b.fail(fatalError(s.conn.target.endpoint, err))
 	case busy:
-		s.pause(pushback)
+		s.pause(max(pushback, 0), err)
 		b.queue.pushFront(items)
 	case again:
 		s.eject(err)
@@ -137,8 +144,11 @@ func (s *server) failed(items []*item, err error, pushback time.Duration) {
 	}
 }
 
-// pause leaves a full server alone for a while.
-func (s *server) pause(pushback time.Duration) {
+// pause leaves a full server alone for a while. One that is full for too long is as good as gone.
+func (s *server) pause(pushback time.Duration, err error) {
+	if s.b.tooLong(s, err) {
+		return
+	}
 	s.flow.full()
 	s.full++
 	wait := pushback + jitter(s.full, busyPause)
@@ -208,8 +218,7 @@ func (s *server) eject(err error) {
 	if s.down {
 		return
 	}
-	if now := time.Now(); b.alive() == 1 && now.Sub(b.since) > patienceOf(b.options) {
-		b.fail(errorf(Gone, s.conn.target.endpoint, "nothing came back for %s: %s", now.Sub(b.since).Round(time.Second), said(err)))
+	if b.tooLong(s, err) {
 		return
 	}
 	s.down = true
@@ -283,10 +292,5 @@ func (s *server) hopeless(err error) bool {
 		}
 		return true
 	}
-	waited := time.Since(b.since)
-	if b.alive() == 0 && b.waiting() && waited > patienceOf(b.options) {
-		b.fail(errorf(Gone, s.conn.target.endpoint, "no answer for %s: %s", waited.Round(time.Second), said(err)))
-		return true
-	}
-	return b.err != nil
+	return b.tooLong(s, err) || b.err != nil
 }
