@@ -24,8 +24,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// toxiproxy leaves the goroutine of a connection that was cut waiting for ever; ours are all checked.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+	// toxiproxy leaves the goroutines of a connection that was cut waiting for ever; ours are all checked.
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"),
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).write"))
 }
 
 const tileSize = 224
