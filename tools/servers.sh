@@ -70,17 +70,19 @@ as_root() {
 apt_python() {
   have apt-get || return 1
   local version=3.11
+  as_root apt-get update -qq || return 1
   apt-cache show python3.11-venv >/dev/null 2>&1 || version=3.12
   say "installing with apt: python$version-venv libpython$version"
-  as_root apt-get update -qq || return 1
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     "python$version-venv" "libpython$version" >/dev/null || return 1
 }
 
+# Without the environment its tests are skipped, with the reason; in CI that is a failure.
 no_python() {
   local hint="Python 3.11 or 3.12 with its venv module is needed"
   if [ "$1" = triton ]; then hint="$hint, and its shared library (libpython3.11.so.1.0)"; fi
-  die "cannot make the environment $1: $hint."
+  [ "${CI:-}" != true ] || die "cannot make the environment $1: $hint."
+  say "the environment $1 is left out: $hint"
 }
 
 # ---- an environment ----
@@ -147,7 +149,7 @@ except OSError:
 
 ensure() {
   local name=$1 python folder
-  python=$(python_for "$name") || { apt_python && python=$(python_for "$name"); } || no_python "$name"
+  python=$(python_for "$name") || { apt_python && python=$(python_for "$name"); } || { no_python "$name"; return 0; }
   folder=$(folder_of "$name" "$python")
   if [ ! -x "$(python_in "$name" "$folder")" ]; then make_environment "$name" "$python" "$folder"; fi
   if [ "$(readlink "$out/$name" 2>/dev/null || true)" != "$folder" ]; then ln -sfn "$folder" "$out/$name"; fi
