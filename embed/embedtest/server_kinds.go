@@ -22,7 +22,7 @@ type PyTorchOptions struct {
 	Engine     string // EngineONNX or EngineSim; empty: EngineSim
 	Token      string
 	TLS        Certificate // the zero value: none
-	QueueTiles int         // most tiles that wait; 0: the server's own limit
+	QueueTiles int         // most tiles that wait, at least 64; 0: the server's own limit
 	ExtraArgs  []string    // more of its flags
 }
 
