@@ -29,8 +29,12 @@ func (p benchProgress) Measured(target string, m bench.Measurement) {
 	p.a.noteBeside(p.p, p.o, "%s: %s", term.Escape(target), term.EscapeSentence(m.Line()))
 }
 
-// benchColumns is how many backends fit beside the figures' names in 80 columns.
-const benchColumns = 3
+// benchColumns is how many backends stand beside the figures' names, and
+// benchRoom what a line of 80 columns leaves them, the blanks between included.
+const (
+	benchColumns = 3
+	benchRoom    = 80 - 36
+)
 
 // benchJSON is the document of bench --json.
 type benchJSON struct {
@@ -97,7 +101,7 @@ func benchText(w io.Writer, records []bench.Record, files []string) error {
 			cells := []string{row.Label}
 			for _, c := range row.Cells {
 				unsettled = unsettled || len(c) > 0 && c[0] == '~'
-				cells = append(cells, term.Shorten(term.Escape(c), 14))
+				cells = append(cells, term.Shorten(term.Escape(c), benchRoom/len(part)-2))
 			}
 			t.Row(nil, cells...)
 		}

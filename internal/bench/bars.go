@@ -109,14 +109,14 @@ func tickLabel(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-// labelSize is the largest size of 9 points or less at which no value is wider than its bar and a little.
+// labelSize is the largest size of 9 points or less at which no value is wider than its bar.
 func (b *bars) labelSize(width vg.Length) font.Length {
 	for size := font.Length(9); size > 5.5; size -= 0.5 {
 		s := style(size, xfont.WeightNormal)
 		fits := true
 		for _, g := range b.groups {
 			for _, v := range g.values {
-				fits = fits && s.Width(rate(v)) <= width*1.05
+				fits = fits && s.Width(rate(v)) <= width*0.98
 			}
 		}
 		if fits {

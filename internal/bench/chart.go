@@ -119,7 +119,7 @@ func chartText(s string) string {
 		}
 		return r
 	}, s)
-	const most = 110
+	const most = 180
 	if len(s) > most {
 		return s[:most-3] + "..."
 	}
@@ -149,7 +149,7 @@ func rateGroups(records []Record) []group {
 	for _, k := range loads(records) {
 		label := fmt.Sprintf("batch\n%d", k.Photos)
 		if k.Test == Closed {
-			label = fmt.Sprintf("%d x\nbatch %d", k.InFlight, k.Photos)
+			label = fmt.Sprintf("%d in flight\nbatch %d", k.InFlight, k.Photos)
 		}
 		add(label, k.Test, k.Photos, k.InFlight)
 	}

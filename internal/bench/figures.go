@@ -159,17 +159,20 @@ func (r Record) bestCost() float64 {
 	return best
 }
 
+// sentBytes is what a photo costs the network: of the largest batch that was sent one at a time, where no request under
+// way blurs it, or else of any load.
 func sentBytes(r Record) string {
-	least := int64(0)
+	var best Measurement
 	for _, m := range r.Measurements {
-		if m.Test != NaiveTest && m.SentBytesPerPhoto > 0 && (least == 0 || m.SentBytesPerPhoto < least) {
-			least = m.SentBytesPerPhoto
+		exact := m.Test == Single || m.Test == Batch
+		if m.SentBytesPerPhoto > 0 && m.Test != NaiveTest && (best.SentBytesPerPhoto == 0 || exact && m.Photos > best.Photos) {
+			best = m
 		}
 	}
-	if least == 0 {
+	if best.SentBytesPerPhoto == 0 {
 		return ""
 	}
-	return thousands(float64(least), 0)
+	return thousands(float64(best.SentBytesPerPhoto), 0)
 }
 
 // rate writes photos a second with three digits or all before the point.

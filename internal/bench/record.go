@@ -117,8 +117,8 @@ type Window struct {
 	Seconds         float64 `json:"seconds"`
 	Calls           int     `json:"calls"`
 	PhotosPerSecond float64 `json:"photos_per_second"`
-	P50MS           float64 `json:"p50_ms"`
-	MaxMS           float64 `json:"max_ms"`
+	P50MS           float64 `json:"p50_ms,omitempty"` // not of the adaptive client
+	MaxMS           float64 `json:"max_ms,omitempty"` // likewise
 }
 
 // Warmup went before the windows and is in no other figure.

@@ -23,9 +23,9 @@ const (
 	// windowsPerDuration is how many windows a measurement may have: twice those that must agree.
 	windowsPerDuration = 2 * agreeing
 	// The adaptive client is fed by so many callers with so many tiles each: together more than 16 requests of 32, the most
-	// that it has in flight.
-	feeders     = 48
-	feederTiles = 16
+	// that it has in flight. Few tiles a call make the windows' ends fine.
+	feeders     = 192
+	feederTiles = 4
 	// adaptiveWarmup is the least that the adaptive client gets to find the link's rate.
 	adaptiveWarmup = 3 * time.Second
 )

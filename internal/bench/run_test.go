@@ -159,7 +159,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	checkSplit(t, r)
-	if a, ok := r.find(Adapt, 0, 0); !ok || a.Adaptive == nil || a.Adaptive.InFlight != 3 || a.Latency != nil || math.Abs(a.PhotosPerSecond/(16/0.013)-1) > 0.08 {
+	if a, ok := r.find(Adapt, 0, 0); !ok || a.Adaptive == nil || a.Adaptive.InFlight != 3 || a.Latency != nil || a.Windows[0].P50MS != 0 || a.Server == nil || math.Abs(a.PhotosPerSecond/(4/0.007)-1) > 0.08 {
 		t.Errorf("adaptive client: %+v", a)
 	}
 	if m, _ := r.find(Open, 0, 0); math.Abs(m.RatePerSecond-8/0.1055/2) > 2 || math.Abs(m.PhotosPerSecond/m.RatePerSecond-1) > 0.05 {

@@ -107,6 +107,9 @@ func (r *runner) openLoop(ctx context.Context) error {
 	return r.measure(ctx, Open, r.subject, l, l.open)
 }
 
+// adaptiveLeast is how many calls a window of the adaptive client has at least: some ten requests.
+const adaptiveLeast = 40
+
 func (r *runner) adaptive(ctx context.Context) (err error) {
 	if err := r.open(ctx); err != nil { // for the server's counters
 		return err
@@ -117,7 +120,7 @@ func (r *runner) adaptive(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	l := r.load(s, feederTiles)
-	l.inFlight, l.least, l.abandon, l.tick = feeders, 4, true, r.tick("adaptive client")
+	l.inFlight, l.least, l.abandon, l.tick = feeders, adaptiveLeast, true, r.tick("adaptive client")
 	l.warmup, l.timeout = max(l.warmup, adaptiveWarmup), patience
 	return r.measure(ctx, Adapt, s, l, l.closed)
 }
@@ -168,6 +171,9 @@ func (r *runner) finish(m Measurement, s Subject) {
 	if m.Test == Adapt {
 		// Calls wait in the client's queue, which is kept full: their time says how long that is, and nothing else.
 		m.Latency, m.InFlight, m.Photos, m.CallsPerSecond = nil, 0, 0, 0
+		for i := range m.Windows {
+			m.Windows[i].P50MS, m.Windows[i].MaxMS = 0, 0
+		}
 	}
 	if r.o.PricePerHour > 0 {
 		m.CostPer1000 = cost1000(r.o.PricePerHour, m.PhotosPerSecond)

