@@ -18,7 +18,8 @@ TESTSUM := build/testsum
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-servers system build demo test check py-test fuzz golden ci clean \
-	bench bench-setup bench-scan bench-scan-full bench-accuracy bench-accuracy-full bench-kill
+	bench bench-setup bench-scan bench-scan-full bench-accuracy bench-accuracy-full bench-kill \
+	bench-remote bench-remote-full
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,7 +67,7 @@ ci: ## build, check, test, py-test, as .ci/run does
 
 bench: bench-scan bench-accuracy bench-kill ## all three; each prints its figures with their bars
 
-bench-setup: setup ## what the benchmarks need, cached: a Python environment, czkawka, two small programs
+bench-setup: setup ## what the benchmarks need, cached: Python environments, czkawka, Triton, small programs
 	@tools/bench/setup.sh
 
 bench-scan: bench-setup build ## speed and memory of a scan
@@ -83,6 +84,12 @@ bench-accuracy-full: bench-setup build ## the same by family of edit and thresho
 
 bench-kill: bench-setup build ## kill -9, two at once, full disk
 	@build/venv/bin/python tools/bench/kill.py
+
+bench-remote: bench-setup build ## servers near and far: speed, latency, memory
+	@build/venv/bin/python tools/bench/remote.py
+
+bench-remote-full: bench-setup build ## the same over many links, by what is sent and how much is in flight
+	@build/venv/bin/python tools/bench/remote.py --full
 
 clean: ## remove bin and build
 	rm -rf bin build

@@ -4,8 +4,10 @@ import hashlib
 import io
 import shutil
 import struct
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 
-from common import BENCH, DATA, need
+from common import BENCH, DATA, cores, need
 from PIL import Image
 
 
@@ -33,6 +35,33 @@ def camera_copies(copies=10):
                 (folder / f"{path.stem}_{n}.jpg").write_bytes(with_spot(path, n))
 
     return made(BENCH / "camera", f"{copies} copies of {len(names)}, a 4 px spot", make)
+
+
+def camera_library(copies):
+    """A library of the camera photos in turn, over and over: copies that differ in a few pixels, as camera_copies makes them."""
+    source = DATA / "corpora" / "camera"
+    need(source)
+    names = sorted(p for p in source.iterdir() if p.suffix.lower() in (".jpg", ".jpeg"))
+
+    def make(folder):
+        with ProcessPoolExecutor(cores()) as pool:
+            list(pool.map(spotted, names, repeat(folder), repeat(copies)))
+
+    return made(BENCH / f"camera-{len(names) * copies}", f"{copies} copies of {len(names)} in turn, a 4 px spot on a grid", make)
+
+
+def spotted(path, folder, copies):
+    """Write copies of a photo, decoded once, each with its spot elsewhere."""
+    image = Image.open(path)
+    extra = {key: image.info[key] for key in ("exif", "icc_profile") if image.info.get(key)}
+    progressive = bool(image.info.get("progressive"))
+    for n in range(copies):
+        x, y = 16 + 24 * (n % 40), 16 + 24 * (n // 40)
+        box = (x, y, x + 4, y + 4)
+        before = image.crop(box)
+        image.paste((200, 20, 20), box)
+        image.save(folder / f"{n:03d}_{path.stem}.jpg", "JPEG", quality="keep", progressive=progressive, **extra)
+        image.paste(before, box)
 
 
 def with_spot(path, n):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the benchmarks need beyond a build, each made once: a Python environment in build/venv, czkawka in the user's cache
-# (it compiles for some minutes), the bound's program in build/bench.
+# (it compiles for some minutes), the servers' environments (tools/servers.sh), and small programs in build/bench.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -40,6 +40,11 @@ setup_bound() {
   cc -O2 -o build/bench/bound tools/bench/bound.c $(pkg-config --cflags --libs libjpeg) -lpthread
 }
 
+# The simulated link, and decoding alone. Go itself knows what is up to date.
+setup_programs() {
+  go build -o build/bench/ ./tools/bench/link ./tools/bench/decoderate
+}
+
 setup_czkawka() {
   local root; root="$(user_cache)/dupfind/bench/czkawka"
   mkdir -p build/bench
@@ -53,4 +58,6 @@ setup_czkawka() {
 
 setup_venv
 setup_bound
+setup_programs
 setup_czkawka
+tools/servers.sh pytorch triton
