@@ -59,11 +59,17 @@ func Open(ctx context.Context, o Options) (*Backend, error) {
 	b := &Backend{options: o, calls: map[*call]bool{}, encoders: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	b.wake = sync.NewCond(&b.mu)
 	b.ctx, b.cancel = context.WithCancel(context.Background())
-	conns, err := meetAll(ctx, o)
+	// Nothing at the start may take longer than a person would wait for an answer later.
+	meeting, cancel := context.WithTimeoutCause(ctx, 2*patienceOf(o), errorf(Unreachable, "", "no answer to the first questions for %s", 2*patienceOf(o)))
+	defer cancel()
+	conns, err := meetAll(meeting, o)
 	if err == nil {
-		err = b.takeIn(ctx, conns)
+		err = b.takeIn(meeting, conns)
 	}
 	if err != nil {
+		if meeting.Err() != nil {
+			err = context.Cause(meeting)
+		}
 		b.cancel()
 		for _, c := range conns {
 			err = errors.Join(err, c.Close())
@@ -98,7 +104,7 @@ func (b *Backend) takeIn(ctx context.Context, conns []*Conn) error {
 	trips := make([]time.Duration, len(conns))
 	for i, c := range conns {
 		c.wire = b.wire
-		b.servers[i] = &server{b: b, conn: c, flow: newFlow(b.options)}
+		b.servers[i] = &server{b: b, conn: c, flow: newFlow(b.options, c.about.manifest)}
 		if !c.target.tls && !c.target.local() {
 			b.options.notice("%s is not encrypted: whoever sits on the way can see the small pictures", c.target.endpoint)
 		}
@@ -107,8 +113,10 @@ func (b *Backend) takeIn(ctx context.Context, conns []*Conn) error {
 			if b.servers[i].golden, err = c.golden(gctx); err != nil {
 				return err
 			}
-			trips[i], err = c.Ping(gctx)
-			return err
+			if trips[i], err = c.Ping(gctx); err != nil {
+				return c.explain(gctx, b.options, err)
+			}
+			return nil
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -336,7 +336,7 @@ func TestServerComesBackWithAnotherModel(t *testing.T) {
 	f.manifest.Digest = "sha256:" + strings.Repeat("ab", 32)
 	f.serve(t, f.addr)
 	_, err := b.Embed(t.Context(), embedtest.Tiles(tileSize, 1, 6))
-	if e, ok := errors.AsType[*remote.Error](err); !ok || e.Kind != remote.WrongModel {
+	if e := kindOf(err); e == nil || e.Kind != remote.WrongModel {
 		t.Errorf("got %v, want WrongModel", err)
 	}
 }
@@ -410,5 +410,41 @@ func TestServerIsFullForGood(t *testing.T) {
 	_, err := b.Embed(t.Context(), embedtest.Tiles(tileSize, 4, 9))
 	if e := kindOf(err); e == nil || e.Kind != remote.Gone || !strings.Contains(e.Error(), "try later") {
 		t.Errorf("got %v, want Gone and what the server says", err)
+	}
+}
+
+// A server that lost its model is waited for, and the other one does its work.
+func TestServerLosesItsModel(t *testing.T) {
+	one, two := start(t, &faulty{}), start(t, &faulty{})
+	var n notices
+	b := open(t, remote.Options{Notice: n.add}, one, two)
+	one.grpc.Stop()
+	one.manifest.Name = "another"
+	one.serve(t, one.addr)
+	embedAll(t, b, embedtest.Tiles(tileSize, 200, 10))
+	if n.count("does not answer") != 1 || b.Stats().Servers != 1 {
+		t.Errorf("notices %q, %d servers answer; want one that went", n.lines, b.Stats().Servers)
+	}
+}
+
+func TestServerThatIsStartingIsWaitedFor(t *testing.T) {
+	f := start(t, &faulty{})
+	f.starting.Store(12) // about 5 s, by the pauses between
+	var n notices
+	open(t, remote.Options{Notice: n.add}, f)
+	if f.starting.Load() > 0 || n.count("waiting for") != 1 {
+		t.Errorf("asked too seldom, or notices %q", n.lines)
+	}
+}
+
+func TestServerThatStallsAtTheStart(t *testing.T) {
+	f := start(t, &faulty{})
+	f.stalled.Store(true)
+	b, err := remote.Open(t.Context(), remote.Options{Endpoints: []string{f.endpoint()}, Patience: time.Second})
+	if err == nil {
+		_ = b.Close()
+	}
+	if e := kindOf(err); e == nil || e.Kind != remote.Unreachable {
+		t.Errorf("got %v, want Unreachable", err)
 	}
 }

@@ -36,7 +36,9 @@ type faulty struct {
 	raw      bool // takes no encoded tiles
 	silent   bool // tells no manifest, as KServe
 	token    string
-	limit    int // tiles a request, above it RESOURCE_EXHAUSTED without a time
+	starting atomic.Int64 // so many times more it says UNAVAILABLE when asked whether it is ready
+	stalled  atomic.Bool  // never answers with golden vectors
+	limit    int          // tiles a request, above it RESOURCE_EXHAUSTED without a time
 
 	mu sync.Mutex
 	// before, if set, may answer in the server's place; n counts the requests after the golden tiles, from 1.
@@ -91,6 +93,9 @@ func (f *faulty) ServerLive(context.Context, *inference.ServerLiveRequest) (*inf
 }
 
 func (f *faulty) ServerReady(context.Context, *inference.ServerReadyRequest) (*inference.ServerReadyResponse, error) {
+	if f.starting.Add(-1) >= 0 {
+		return nil, status.Error(codes.Unavailable, "the model is being loaded")
+	}
 	return &inference.ServerReadyResponse{Ready: true}, nil
 }
 
@@ -156,6 +161,10 @@ func (f *faulty) ModelInfer(ctx context.Context, r *inference.ModelInferRequest)
 	n := 0
 	if golden {
 		f.met.Add(1)
+		if f.stalled.Load() {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
 	} else {
 		n = int(f.requests.Add(1))
 		if f.limit > 0 && len(tiles) > f.limit {

@@ -3,6 +3,8 @@ package remote
 import (
 	"math"
 	"time"
+
+	"github.com/dupfind/dupfind/embed"
 )
 
 // The limits of a flow. A second request is always allowed, so that one is on its way while another is computed.
@@ -10,6 +12,7 @@ const (
 	minInFlight      = 2
 	maxInFlight      = 16
 	maxInFlightBytes = 32 << 20
+	maxRequestBytes  = 16 << 20
 	// requestWire is how long a request may occupy the link. Longer ones would wait for one another, shorter ones
 	// would give the server less to compute at once.
 	requestWire = 250 * time.Millisecond
@@ -18,8 +21,8 @@ const (
 	// minBatch is the least that a slow link makes of a request's size.
 	minBatch = 4
 	// headroom is by how much more than the product of rate and round trip is allowed: the rate is measured with what
-	// was allowed before, so that without it nothing would ever grow.
-	headroom = 1.5
+	// was allowed before, so that without it nothing would ever grow; and times fluctuate.
+	headroom = 2
 	// rateSpan is how long a measured rate counts.
 	rateSpan = 10 * time.Second
 	// leastSpan is how long the least round trip counts. After that one request is sent alone to measure it again, for
@@ -62,11 +65,13 @@ type flight struct {
 	alone        bool
 }
 
-func newFlow(o Options) *flow {
+func newFlow(o Options, m embed.Manifest) *flow {
 	f := &flow{fixed: o.InFlight, maxBatch: o.BatchTiles, ceiling: maxInFlight}
 	if f.maxBatch <= 0 {
 		f.maxBatch = defaultBatch
 	}
+	// However a tile is sent, it is hardly larger than its pixels.
+	f.maxBatch = min(f.maxBatch, max(1, maxRequestBytes/(3*m.TileSize*m.TileSize)))
 	return f
 }
 

@@ -4,6 +4,8 @@ import (
 	"container/heap"
 	"testing"
 	"time"
+
+	"github.com/dupfind/dupfind/embed"
 )
 
 // way is a simulated way to a server: a link with one round trip and one rate, then a model that runs one batch at a time.
@@ -96,7 +98,7 @@ func TestFlowFindsTheLink(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.way.fixed, c.way.perTile = 5*time.Millisecond, 500*time.Microsecond
-			f := newFlow(Options{})
+			f := newFlow(Options{}, embed.SSCD())
 			rate, longest := simulate(f, &c.way, c.tileBytes, 10*time.Minute)
 			t.Logf("%.1f tiles/s, longest request %s, %d in flight of %d tiles", rate, longest.Round(time.Millisecond), f.inFlight, f.batch(time.Unix(600, 0)))
 			if rate < c.atLeast {
@@ -115,7 +117,7 @@ func TestFlowFindsTheLink(t *testing.T) {
 // A link that loses most of its rate must not keep the line that was right before.
 func TestFlowFollowsASlowerLink(t *testing.T) {
 	w := &way{trip: 100 * time.Millisecond, bytesPerS: 50e6}
-	f := newFlow(Options{})
+	f := newFlow(Options{}, embed.SSCD())
 	fast, _ := simulate(f, w, 77_000, time.Minute)
 	f.rates, f.inFlight, f.inFlightBytes = nil, 0, 0 // the simulation's clock begins anew
 	w.bytesPerS, w.linkFree, w.modelFree = 1e6, time.Time{}, time.Time{}
@@ -126,7 +128,7 @@ func TestFlowFollowsASlowerLink(t *testing.T) {
 }
 
 func TestFullServerHalvesTheFlow(t *testing.T) {
-	f := newFlow(Options{})
+	f := newFlow(Options{}, embed.SSCD())
 	w := &way{trip: 180 * time.Millisecond}
 	simulate(f, w, 77_000, time.Minute)
 	now := time.Unix(61, 0)
@@ -150,7 +152,7 @@ func TestFullServerHalvesTheFlow(t *testing.T) {
 }
 
 func TestFixedFlow(t *testing.T) {
-	f := newFlow(Options{InFlight: 3, BatchTiles: 8})
+	f := newFlow(Options{InFlight: 3, BatchTiles: 8}, embed.SSCD())
 	now := time.Unix(0, 0)
 	for range 3 {
 		if !f.mayStart(now) {
@@ -160,5 +162,13 @@ func TestFixedFlow(t *testing.T) {
 	}
 	if f.mayStart(now) || f.batch(now) != 8 {
 		t.Errorf("a fourth may start, or the batch is %d", f.batch(now))
+	}
+}
+
+func TestLargeTilesMakeSmallRequests(t *testing.T) {
+	m := embed.SSCD()
+	m.TileSize = 1024
+	if got := newFlow(Options{}, m).maxBatch; got != 5 {
+		t.Errorf("a request holds up to %d tiles of 3 MiB, want 5", got)
 	}
 }

@@ -24,6 +24,8 @@ const (
 	diagnosisTimeout = 3 * time.Second
 	// fastLink is from where on encoding a tile takes longer than sending it raw, in bytes per second (0.5 Gbit/s).
 	fastLink = 62_500_000
+	// farAway is a round trip from where on raw tiles are not thought of.
+	farAway = 20 * time.Millisecond
 	// probeBytes is the filler of the call that measures the link: some milliseconds of a fast one, 0.1 s of 20 Mbit/s.
 	probeBytes = 256 << 10
 )
@@ -58,11 +60,11 @@ func (c *Conn) await(ctx context.Context, o Options) error {
 		}
 		patience := patienceOf(o)
 		if err != nil {
-			e, hopeless := c.diagnosis(ctx, o, err)
-			if e.Kind == Unreachable {
+			e, hope := c.diagnosis(ctx, o, err)
+			if hope == little {
 				patience = min(patience, strangerPatience)
 			}
-			if hopeless || time.Since(began) > patience {
+			if hope == none || time.Since(began) > patience {
 				return e
 			}
 		} else if time.Since(began) > patience {
@@ -103,27 +105,37 @@ func (c *Conn) explain(ctx context.Context, o Options, err error) error {
 	return e
 }
 
-// diagnosis says why a call failed, and whether trying again is hopeless.
-func (c *Conn) diagnosis(ctx context.Context, o Options, err error) (e *Error, hopeless bool) {
+// hope is what trying again may bring.
+type hope int
+
+const (
+	none   hope = iota // it is the same for ever
+	little             // nobody ever answered there
+	some               // somebody is there, and not ready
+)
+
+// diagnosis says why a call failed, and whether to try again.
+func (c *Conn) diagnosis(ctx context.Context, o Options, err error) (*Error, hope) {
 	ctx, cancel := context.WithTimeout(ctx, diagnosisTimeout)
 	defer cancel()
-	switch status.Code(err) {
-	case codes.Unauthenticated, codes.PermissionDenied:
-		return errorf(Denied, c.target.endpoint, "the server wants a token, or another one: %s", said(err)), true
-	case codes.Unimplemented:
-		return errorf(NotGRPC, c.target.endpoint, "the server does not speak the Open Inference Protocol: %s", said(err)), true
+	text := status.Convert(err).Message()
+	switch code := status.Code(err); {
+	case code == codes.Unauthenticated, code == codes.PermissionDenied,
+		strings.Contains(text, "restricted"): // Triton has no better code for it
+		return errorf(Denied, c.target.endpoint, "the server wants a token, or another one: %s", said(err)), none
+	case code == codes.Unimplemented:
+		return errorf(NotGRPC, c.target.endpoint, "the server does not speak the Open Inference Protocol: %s", said(err)), none
+	case strings.Contains(text, "unexpected HTTP status code"), strings.Contains(text, "unexpected content-type"):
+		return errorf(NotGRPC, c.target.endpoint, "a web server or a proxy answers, not a gRPC server: %s", said(err)), none
 	}
-	if strings.Contains(status.Convert(err).Message(), "restricted") { // Triton has no better code for it
-		return errorf(Denied, c.target.endpoint, "the server wants a token, or another one: %s", said(err)), true
+	switch below := c.target.diagnose(ctx, o); {
+	case below == nil:
+		return errorf(Unreachable, c.target.endpoint, "%s", said(err)), some
+	case below.Kind == Unreachable:
+		return below, little
+	default:
+		return below, none
 	}
-	if strings.Contains(status.Convert(err).Message(), "unexpected HTTP status code") ||
-		strings.Contains(status.Convert(err).Message(), "unexpected content-type") {
-		return errorf(NotGRPC, c.target.endpoint, "a web server or a proxy answers, not a gRPC server: %s", said(err)), true
-	}
-	if below := c.target.diagnose(ctx, o); below != nil {
-		return below, below.Kind != Unreachable
-	}
-	return errorf(Unreachable, c.target.endpoint, "%s", said(err)), false
 }
 
 // chooseWire settles how tiles cross the network. Auto measures the link, whatever the address: one that ends on this
@@ -141,19 +153,20 @@ func (c *Conn) chooseWire(ctx context.Context, w Wire) (Wire, error) {
 	if !c.about.encoded {
 		return Raw, nil
 	}
-	rate, err := c.linkRate(ctx)
+	fast, err := c.isFast(ctx)
 	if err != nil {
 		return "", err
 	}
-	if rate >= fastLink {
+	if fast {
 		return Raw, nil
 	}
 	return WebP, nil
 }
 
-// linkRate is about how many bytes a second the way to the server takes: what a filled call takes longer than an empty
-// one. It is low where the connection is still warming up, which errs towards the encoded wire.
-func (c *Conn) linkRate(ctx context.Context) (float64, error) {
+// isFast tells whether the way to the server is so short and so wide that encoding would cost more than it saves. Far
+// away that cannot be told by a call or two: there the connection is as fast as it is only after a while, and encoding
+// is cheap beside the way.
+func (c *Conn) isFast(ctx context.Context) (bool, error) {
 	least := func(bytes int) (d time.Duration, err error) {
 		for i := range 3 {
 			p, err := c.ping(ctx, bytes)
@@ -163,18 +176,18 @@ func (c *Conn) linkRate(ctx context.Context) (float64, error) {
 			if i == 0 || p < d {
 				d = p
 			}
+			if d > farAway {
+				break
+			}
 		}
 		return d, nil
 	}
 	empty, err := least(0)
-	if err != nil {
-		return 0, err
+	if err != nil || empty > farAway {
+		return false, err
 	}
 	filled, err := least(probeBytes)
-	if err != nil {
-		return 0, err
-	}
-	return probeBytes / max(filled-empty, time.Microsecond).Seconds(), nil
+	return probeBytes >= fastLink*max(filled-empty, 0).Seconds(), err
 }
 
 // golden embeds the golden tiles, so that the model can be told from another one.
@@ -232,8 +245,13 @@ func (c *Conn) check(ctx context.Context, o Options, before []embed.Vector) erro
 	if err != nil {
 		return err
 	}
-	if a.manifest.Key() != c.about.manifest.Key() || a.random != c.about.random || (c.wire != Raw && !a.encoded) {
+	switch {
+	case a.manifest.Key() != c.about.manifest.Key():
 		return errorf(WrongModel, c.target.endpoint, "the server runs %s now, and ran %s before", a.manifest.Key(), c.about.manifest.Key())
+	case a.random != c.about.random:
+		return errorf(WrongModel, c.target.endpoint, "the server's weights are others than before: random and trained ones")
+	case c.wire != Raw && !a.encoded:
+		return errorf(NoEncoded, c.target.endpoint, "the server has no model %q any more", c.about.model+encodedSuffix)
 	}
 	now, err := c.golden(ctx)
 	if err != nil {

@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// probePause is the longest wait between two looks at a server that is gone.
-	probePause = 5 * time.Second
 	// maxTries is how many requests with a tile may get lost before the tile is suspected of it.
 	maxTries = 3
 	// maxFaults is how often a tile is refused alone before it is given up.
@@ -40,6 +38,7 @@ type server struct {
 	flow   *flow
 	line   int64 // the network connection over which the model was checked, by number
 	down   bool
+	quiet  bool      // down, and nobody was told
 	until  time.Time // a full server is left alone so long
 	full   int       // times in a row that it was full
 	parted int       // whole requests that it refused since a tile was last found at fault
@@ -132,7 +131,9 @@ func (s *server) failed(items []*item, err error, pushback time.Duration) {
 	}
 	switch f {
 	case fatal:
-		b.fail(fatalError(s.conn.target.endpoint, err))
+		// The look at the server that follows tells what is wrong, and whether another one can go on.
+		s.eject(err)
+		b.queue.pushFront(items)
 	case busy:
 		s.pause(max(pushback, 0), err)
 		b.queue.pushFront(items)
@@ -153,7 +154,11 @@ func (s *server) pause(pushback time.Duration, err error) {
 	s.full++
 	wait := pushback + jitter(s.full, busyPause)
 	s.until = time.Now().Add(wait)
-	time.AfterFunc(wait, s.b.wake.Broadcast)
+	time.AfterFunc(wait, func() {
+		s.b.mu.Lock()
+		defer s.b.mu.Unlock()
+		s.b.wake.Broadcast()
+	})
 }
 
 // lost gives back the tiles of a request that got lost. Those that got lost again and again, while others arrived, may
@@ -210,87 +215,4 @@ func (s *server) refusedWhole(n int) {
 	s.parted = 0
 	s.flow.maxBatch = max(1, min(s.flow.maxBatch, n/2))
 	s.b.options.log().Debug("smaller requests from now on", "server", s.conn.target.endpoint, "tiles", s.flow.maxBatch)
-}
-
-// eject takes a server out until it is well again. Whoever calls it holds the lock.
-func (s *server) eject(err error) {
-	b := s.b
-	if s.down {
-		return
-	}
-	if b.tooLong(s, err) {
-		return
-	}
-	s.down = true
-	quiet := errors.Is(err, errNewLine) // it answers; its model is to be checked
-	if !quiet {
-		b.options.notice("%s does not answer (%s); trying again", s.conn.target.endpoint, said(err))
-	}
-	b.running.Go(func() { s.recover(quiet) })
-}
-
-// recover looks at a server until it is well, and takes it in again if it still runs the same model.
-func (s *server) recover(quiet bool) {
-	b := s.b
-	for try := 0; ; try++ {
-		line, err := s.look()
-		if err == nil {
-			s.takeBack(line, quiet)
-			return
-		}
-		if b.ctx.Err() != nil || s.hopeless(err) || sleep(b.ctx, jitter(try, probePause)) != nil {
-			return
-		}
-	}
-}
-
-// look tells whether a server is well and runs what it ran before, and over which connection it said so.
-func (s *server) look() (line int64, err error) {
-	ctx, cancel := context.WithTimeout(s.b.ctx, patienceOf(s.b.options)/2)
-	defer cancel()
-	ready, err := s.conn.ready(ctx, s.b.options)
-	if err == nil && !ready {
-		err = errors.New("it says that it is not ready")
-	}
-	if err != nil {
-		return 0, err
-	}
-	line = s.conn.lines.made.Load()
-	if err := s.conn.check(ctx, s.b.options, s.golden); err != nil {
-		return 0, err
-	}
-	if s.conn.lines.made.Load() != line {
-		return 0, errNewLine
-	}
-	return line, nil
-}
-
-// takeBack lets a server work again.
-func (s *server) takeBack(line int64, quiet bool) {
-	b := s.b
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s.line, s.down = line, false
-	s.flow = newFlow(b.options) // another machine may answer now, another way away
-	if !quiet {
-		b.options.notice("%s is back", s.conn.target.endpoint)
-	}
-	b.wake.Broadcast()
-}
-
-// hopeless ends the work with a server that runs another model now, or all work when nobody has answered for too long.
-func (s *server) hopeless(err error) bool {
-	b := s.b
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	e, typed := errors.AsType[*Error](err)
-	if typed && (e.Kind == WrongModel || e.Kind == NoModel || e.Kind == RandomWeights) {
-		b.lost++
-		b.options.notice("%v; it is left out", e)
-		if b.lost == len(b.servers) {
-			b.fail(e)
-		}
-		return true
-	}
-	return b.tooLong(s, err) || b.err != nil
 }
