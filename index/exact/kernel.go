@@ -1,112 +1,172 @@
 package exact
 
 import (
+	"cmp"
+	"fmt"
 	"math"
-
-	"github.com/viterin/vek/vek32"
+	"math/bits"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
 )
 
-// tile writes the dot products of all rows of a with all rows of b, in float32
-// and in any order of summation: out[i*nb+j] is row i of a times row j of b.
-// It is all that a faster kernel has to replace.
-var tile = chooseTile()
-
-// chooseTile takes vek's AVX2 dot product where the chip has it, else the tile
-// in Go: vek without AVX2 is a plain loop, several times slower than that.
-func chooseTile() func(out, a, b []float32, dim int) {
-	if vek32.Info().Acceleration {
-		return tileVek
-	}
-	return tileGo
+// kernel is one way to take the first pass: a tile of rows x cols sums that
+// stay in registers while the numbers of its rows and columns pass by.
+//
+// Numbers travel in words of 32 bits: a float32, or four integers of 8 bits.
+// The rows of a tile lie in a panel: word 0 of every row, word 1 of every row,
+// and so on; its columns in a panel alike. So a tile reads two streams and
+// writes nothing but what it finds.
+type kernel struct {
+	name       string
+	rows, cols int // of a tile
+	// levels is the integer that the largest number becomes; 0 keeps float32.
+	levels int
+	// offset is added to the integers of rows, which makes them unsigned for
+	// the instructions that take unsigned times signed. columns stay signed.
+	offset uint8
+	tile   tileFunc
+	// lacks names what this processor would have to have, or is empty.
+	lacks func() string
 }
 
-func tileVek(out, a, b []float32, dim int) {
-	nb := len(b) / dim
-	for i := range len(a) / dim {
-		row := a[i*dim : (i+1)*dim]
-		for j := range nb {
-			out[i*nb+j] = vek32.Dot(row, b[j*dim:(j+1)*dim])
+// tileFunc compares the rows in a with the columns in b, each of words words, a
+// multiple of wordsStep. It returns true and sets bit c of hits[r] for each row
+// r and column c whose sum is at least cut, or false, and hits is as it was,
+// when there is none. cut is the bits of a float32 or of an int32, as the sums
+// are; integer sums begin at start[c].
+type tileFunc func(a, b []uint32, start []int32, hits *[mostRows]uint32, words int, cut uint32) bool
+
+const (
+	mostRows  = 12 // of any tile
+	wordsStep = 4  // tiles take this many words of each row in a turn
+	// mostIntDim keeps sums of products of two int8 within 32 bits. The sums of
+	// unsigned times signed on the way there may wrap: they wrap back.
+	mostIntDim = 1 << 16
+)
+
+// kernels are those written for this kind of processor, the fastest first, and
+// the one in Go.
+var kernels = append(slices.Clone(assembled), kernel{name: "go", rows: 4, cols: 8, tile: tileGo, lacks: func() string { return "" }})
+
+// elsewhere says of kernels for which processors they are.
+var elsewhere = map[string]string{
+	"vnni512": "amd64", "avxvnni": "amd64", "avx2i7": "amd64", "avx512": "amd64", "avx2": "amd64", "neon": "arm64",
+}
+
+// kernelVariable names the environment variable that forces a kernel.
+const kernelVariable = "DUPFIND_KERNEL"
+
+// pick finds the kernel of a name; with an empty one it is the one that the
+// environment asks for, and when that asks for none the fastest.
+func pick(name string, dim int) (*kernel, error) {
+	from := "kernel"
+	if name == "" {
+		name, from = os.Getenv(kernelVariable), kernelVariable
+	}
+	for i := range kernels {
+		k := &kernels[i]
+		if name != "" && name != k.name {
+			continue
+		}
+		why := k.lacks()
+		if why == "" && k.levels > 0 && dim > mostIntDim {
+			why = fmt.Sprintf("sums of %d numbers do not fit into 32 bits", dim)
+		}
+		if why == "" {
+			return k, nil
+		}
+		if name != "" {
+			return nil, fmt.Errorf("%s %s: %s", from, name, why)
 		}
 	}
+	if arch, ok := elsewhere[name]; ok {
+		return nil, fmt.Errorf("%s %s is for %s processors, this one is %s", from, name, arch, runtime.GOARCH)
+	}
+	return nil, fmt.Errorf("%s %q is unknown; there are %s", from, name, strings.Join(kernelNames(), ", "))
 }
 
-// tileGo takes four rows of b at a time: four sums that do not wait for each
-// other, and each number of a is loaded once for them.
-func tileGo(out, a, b []float32, dim int) {
-	nb := len(b) / dim
-	for i := range len(a) / dim {
-		row := a[i*dim : (i+1)*dim]
-		o := out[i*nb : (i+1)*nb]
-		j := 0
-		for ; j+4 <= nb; j += 4 {
-			dot4((*[4]float32)(o[j:]), row, b[j*dim:(j+4)*dim])
+func kernelNames() []string {
+	return []string{"vnni512", "avx512", "avx2i7", "avxvnni", "avx2", "neon", "go"}
+}
+
+// rowWords is how many words a row of dim numbers takes, padded with zeros.
+func (k *kernel) rowWords(dim int) int {
+	per := 1
+	if k.levels > 0 {
+		per = 4
+	}
+	words := (dim + per - 1) / per
+	return (words + wordsStep - 1) / wordsStep * wordsStep
+}
+
+// rowWord turns four signed integers into what a panel of rows holds. The
+// additions stay within their bytes: q + 128 is q with its sign bit turned over,
+// and from that all offsets are at most 128 away, downwards.
+func (k *kernel) rowWord(w uint32) uint32 {
+	if k.offset == 0 {
+		return w
+	}
+	return (w ^ 0x80808080) - 0x01010101*uint32(128-k.offset)
+}
+
+// tileGo is the kernel for any processor: four rows by eight columns, two by
+// four at a time, which keeps eight sums in registers.
+func tileGo(a, b []uint32, _ []int32, hits *[mostRows]uint32, words int, cut uint32) bool {
+	least := math.Float32frombits(cut)
+	var found [4]uint32
+	for r := 0; r < 4; r += 2 {
+		for c := 0; c < 8; c += 4 {
+			first, second := twoByFour(a[r:], b[c:], words, least)
+			found[r] |= first << c
+			found[r+1] |= second << c
 		}
-		for ; j < nb; j++ {
-			o[j] = dot1(row, b[j*dim:(j+1)*dim])
+	}
+	if cmp.Or(found[:]...) == 0 {
+		return false
+	}
+	copy(hits[:], found[:])
+	return true
+}
+
+func twoByFour(a, b []uint32, words int, least float32) (first, second uint32) {
+	var s00, s01, s02, s03, s10, s11, s12, s13 float32
+	f := math.Float32frombits
+	for w := range words {
+		x, y := a[4*w:][:2:2], b[8*w:][:4:4]
+		x0, x1 := f(x[0]), f(x[1])
+		y0, y1, y2, y3 := f(y[0]), f(y[1]), f(y[2]), f(y[3])
+		s00 += x0 * y0
+		s01 += x0 * y1
+		s02 += x0 * y2
+		s03 += x0 * y3
+		s10 += x1 * y0
+		s11 += x1 * y1
+		s12 += x1 * y2
+		s13 += x1 * y3
+	}
+	for c, s := range [4]float32{s00, s01, s02, s03} {
+		first |= reached(s, least) << c
+	}
+	for c, s := range [4]float32{s10, s11, s12, s13} {
+		second |= reached(s, least) << c
+	}
+	return first, second
+}
+
+func reached(s, least float32) uint32 {
+	if s >= least {
+		return 1
+	}
+	return 0
+}
+
+// each calls f with row and column of every bit.
+func each(hits *[mostRows]uint32, rows int, f func(r, c int)) {
+	for r, m := range hits[:rows] {
+		for ; m != 0; m &= m - 1 {
+			f(r, bits.TrailingZeros32(m))
 		}
 	}
-}
-
-func dot4(out *[4]float32, a, b []float32) {
-	d := len(a)
-	b0, b1, b2, b3 := b[:d], b[d:][:d], b[2*d:][:d], b[3*d:][:d]
-	var s0, s1, s2, s3 float32
-	for k, x := range a {
-		s0 += x * b0[k]
-		s1 += x * b1[k]
-		s2 += x * b2[k]
-		s3 += x * b3[k]
-	}
-	*out = [4]float32{s0, s1, s2, s3}
-}
-
-func dot1(a, b []float32) float32 {
-	b = b[:len(a)]
-	var s float32
-	for k, x := range a {
-		s += x * b[k]
-	}
-	return s
-}
-
-// Cosine is the number that pairs are kept and reported by: the dot product of
-// two unit vectors in float64, in four sums taken in one fixed order, cut to
-// [-1, 1]. The products of two float32 are exact in float64, so that a chip
-// with fused multiply-add gives the same sums as one without.
-func Cosine(a, b []float32) float64 {
-	b = b[:len(a)]
-	var s0, s1, s2, s3 float64
-	k := 0
-	for ; k+4 <= len(a); k += 4 {
-		s0 += float64(a[k]) * float64(b[k])
-		s1 += float64(a[k+1]) * float64(b[k+1])
-		s2 += float64(a[k+2]) * float64(b[k+2])
-		s3 += float64(a[k+3]) * float64(b[k+3])
-	}
-	for ; k < len(a); k++ {
-		s0 += float64(a[k]) * float64(b[k])
-	}
-	return min(1, max(-1, (s0+s1)+(s2+s3)))
-}
-
-// margin bounds how far a float32 dot product of two rows can be from the
-// float64 one. With u = 2^-24, a sum of d products in any order, fused or not,
-// is off by at most g * sum|a_k b_k| with g = d*u / (1 - d*u) (Higham, Accuracy
-// and Stability of Numerical Algorithms, 2nd edition, equation 3.5), and
-// sum|a_k b_k| <= |a| |b| <= square, the largest squared length of a row. The
-// two products more are for the float64 sums, for products that underflow and
-// for the rounding of the margin itself. At d = 512 and unit length it is
-// 3.1e-5.
-func margin(dim int, square float64) float64 {
-	du := float64(dim+2) * 0x1p-24
-	return du/(1-du)*square + float64(dim)*math.SmallestNonzeroFloat32
-}
-
-// cut is the largest float32 not above x.
-func cut(x float64) float32 {
-	f := float32(x)
-	if float64(f) > x {
-		f = math.Nextafter32(f, float32(math.Inf(-1)))
-	}
-	return f
 }

@@ -1,30 +1,48 @@
 package exact
 
-import (
-	"cmp"
-	"slices"
-	"sort"
+import "sort"
 
-	"github.com/dupfind/dupfind/index"
-)
-
-// plan cuts the pairs (a, b) with a < b and b >= firstNew into tasks: stripe
-// after stripe of rows a, and within a stripe span after span of rows b.
+// plan cuts the pairs (a, b) with a < b and b >= first into tasks: stripe after
+// stripe of rows a, and within a stripe span after span of columns. Column c is
+// row first+c; a span begins where a panel does.
 type plan struct {
-	n, firstNew int
-	stripes     int
-	before      []int64 // tasks in the stripes before; the last entry is all
-	tasks       int64
+	n, first int
+	cols     int // of a tile
+	stripe   int // rows of a stripe, a multiple of a tile's
+	span     int // columns of a span, a multiple of a tile's
+	stripes  int
+	before   []int64 // tasks in the stripes before; the last entry is all
+	tasks    int64
 }
 
-// task is the rows a0 <= a < a1 against b0 <= b < b1, but pairs with b > a only.
+// task is the rows a0 <= a < a1 against the columns c0 <= c < c1, but pairs with
+// b > a only.
 type task struct {
 	stripe         int
-	a0, a1, b0, b1 int
+	a0, a1, c0, c1 int
 }
 
-func newPlan(n, firstNew int) plan {
-	p := plan{n: n, firstNew: firstNew, stripes: (n + stripeRows - 1) / stripeRows}
+// The sizes of tasks. A stripe stays in a core's second-level cache, and shall
+// not take more than half of it, while the columns of a span pass by; a panel of
+// columns stays in the first-level cache while the stripe passes by. Cores
+// without 512 KiB of second-level cache have a third level right behind it.
+const (
+	stripeBytes = 384 << 10
+	mostStripe  = 1536
+	leastSpan   = 2048
+	mostSpan    = 32768
+	// tasksPerWorker keeps the last tasks, when some workers have none left, short.
+	tasksPerWorker = 16
+)
+
+func newPlan(tb *table, workers int) plan {
+	p := plan{n: tb.v.N(), first: tb.first, cols: tb.cols}
+	p.stripe = max(min(stripeBytes/(4*tb.words), mostStripe)/tb.rows, 1) * tb.rows
+	p.stripes = (p.n + p.stripe - 1) / p.stripe
+	columns := p.n - p.first
+	spans := max(tasksPerWorker*workers*2/max(p.stripes, 1), (columns+mostSpan-1)/mostSpan, 1)
+	p.span = max((columns+spans-1)/spans, leastSpan)
+	p.span = (p.span + p.cols - 1) / p.cols * p.cols
 	p.before = make([]int64, p.stripes+1)
 	for s := range p.stripes {
 		p.before[s+1] = p.before[s] + int64(p.spans(s))
@@ -33,110 +51,46 @@ func newPlan(n, firstNew int) plan {
 	return p
 }
 
-// firstB is the first row that rows of the stripe are compared with.
-func (p plan) firstB(stripe int) int { return max(stripe*stripeRows+1, p.firstNew) }
-
-func (p plan) spans(stripe int) int {
-	return (max(p.n-p.firstB(stripe), 0) + spanRows - 1) / spanRows
+// firstColumn is where the first panel begins that has a column for a row of the stripe.
+func (p *plan) firstColumn(stripe int) int {
+	return max(stripe*p.stripe+1-p.first, 0) / p.cols * p.cols
 }
 
-func (p plan) mostSpans() int { // the first stripe has the most rows to meet
+func (p *plan) columns(stripe int) int { return max(p.n-p.first-p.firstColumn(stripe), 0) }
+
+func (p *plan) spans(stripe int) int {
+	if stripe*p.stripe+1 >= p.n { // its only row has nobody behind it
+		return 0
+	}
+	return (p.columns(stripe) + p.span - 1) / p.span
+}
+
+func (p *plan) mostSpans() int { // the first stripe has the most rows to meet
 	if p.stripes == 0 {
 		return 0
 	}
 	return p.spans(0)
 }
 
-func (p plan) task(number int64) task {
+func (p *plan) task(number int64) task {
 	s := sort.Search(p.stripes, func(s int) bool { return p.before[s+1] > number })
-	b0 := p.firstB(s) + int(number-p.before[s])*spanRows
+	c0 := p.firstColumn(s) + int(number-p.before[s])*p.span
 	return task{
 		stripe: s,
-		a0:     s * stripeRows, a1: min((s+1)*stripeRows, p.n),
-		b0: b0, b1: min(b0+spanRows, p.n),
+		a0:     s * p.stripe, a1: min((s+1)*p.stripe, p.n),
+		c0: c0, c1: min(c0+p.span, p.n-p.first),
 	}
 }
 
 // comparisons counts what the task computes, pairs that it throws away too.
-func (k task) comparisons() int64 { return int64(k.a1-k.a0) * int64(k.b1-k.b0) }
+func (k task) comparisons() int64 { return int64(k.a1-k.a0) * int64(k.c1-k.c0) }
 
-func (p plan) comparisons() int64 {
+func (p *plan) comparisons() int64 {
 	var sum int64
 	for s := range p.stripes {
-		rows := min((s+1)*stripeRows, p.n) - s*stripeRows
-		sum += int64(rows) * int64(max(p.n-p.firstB(s), 0))
+		if p.spans(s) > 0 {
+			sum += int64(min((s+1)*p.stripe, p.n)-s*p.stripe) * int64(p.columns(s))
+		}
 	}
 	return sum
-}
-
-type worker struct {
-	*search
-	dots []float32
-}
-
-// do compares a stripe with a span.
-func (w *worker) do(k task) []index.Pair {
-	var pairs []index.Pair
-	dim := w.v.Dim
-	stripe := w.v.Data[k.a0*dim : k.a1*dim]
-	for b := k.b0; b < k.b1; b += stripRows {
-		nb := min(stripRows, k.b1-b)
-		dots := w.dots[:(k.a1-k.a0)*nb]
-		tile(dots, stripe, w.v.Data[b*dim:(b+nb)*dim], dim)
-		for i, x := range dots {
-			if x >= w.cut {
-				pairs = w.score(pairs, k.a0+i/nb, b+i%nb)
-			}
-		}
-	}
-	slices.SortFunc(pairs, func(x, y index.Pair) int {
-		return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B))
-	})
-	return pairs
-}
-
-func (w *worker) score(pairs []index.Pair, a, b int) []index.Pair {
-	if b <= a {
-		return pairs
-	}
-	if c := Cosine(w.v.Row(a), w.v.Row(b)); c >= w.t {
-		pairs = append(pairs, index.Pair{A: int32(a), B: int32(b), Cosine: c})
-	}
-	return pairs
-}
-
-// emit joins the sorted results of one stripe, whose spans follow each other,
-// into one ascending list and hands it on in batches.
-func emit(parts []result, yield func([]index.Pair) error) error {
-	slices.SortFunc(parts, func(x, y result) int { return cmp.Compare(x.task.b0, y.task.b0) })
-	var batch []index.Pair
-	for {
-		a := int32(-1) // the lowest row that has pairs left
-		for _, p := range parts {
-			if len(p.pairs) > 0 && (a < 0 || p.pairs[0].A < a) {
-				a = p.pairs[0].A
-			}
-		}
-		if a < 0 {
-			break
-		}
-		for i := range parts {
-			end := 0
-			for end < len(parts[i].pairs) && parts[i].pairs[end].A == a {
-				end++
-			}
-			batch = append(batch, parts[i].pairs[:end]...)
-			parts[i].pairs = parts[i].pairs[end:]
-		}
-		for len(batch) >= batchPairs {
-			if err := yield(batch[:batchPairs]); err != nil {
-				return err
-			}
-			batch = batch[:copy(batch, batch[batchPairs:])]
-		}
-	}
-	if len(batch) == 0 {
-		return nil
-	}
-	return yield(batch)
 }

@@ -1,0 +1,6 @@
+//go:build !amd64
+
+package exact
+
+// assembled is empty: for this kind of processor there is no kernel but the one in Go.
+var assembled []kernel
