@@ -101,16 +101,6 @@ func (k *kernel) rowWords(dim int) int {
 	return (words + wordsStep - 1) / wordsStep * wordsStep
 }
 
-// rowWord turns four signed integers into what a panel of rows holds. The
-// additions stay within their bytes: q + 128 is q with its sign bit turned over,
-// and from that all offsets are at most 128 away, downwards.
-func (k *kernel) rowWord(w uint32) uint32 {
-	if k.offset == 0 {
-		return w
-	}
-	return (w ^ 0x80808080) - 0x01010101*uint32(128-k.offset)
-}
-
 // tileGo is the kernel for any processor: four rows by eight columns, two by
 // four at a time, which keeps eight sums in registers.
 func tileGo(a, b []uint32, _ []int32, hits *[mostRows]uint32, words int, cut uint32) bool {

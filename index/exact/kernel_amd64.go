@@ -29,6 +29,14 @@ var assembled = []kernel{
 	}},
 }
 
+// assembledRows is nil where there is none.
+var assembledRows = func() *rowFuncs {
+	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
+		return &rowFuncs{extent: extentAVX2, round: roundAVX2}
+	}
+	return nil
+}()
+
 // vnni256 says whether the chip knows VPDPBUSD on ymm registers in the encoding
 // of AVX-512. Chips with that and without AVX-VNNI are many; the two encodings
 // are one instruction.

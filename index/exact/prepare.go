@@ -56,18 +56,20 @@ func newTable(ctx context.Context, k *kernel, v index.Vectors, first int, t floa
 	if all.bad != nil {
 		return nil, all.bad
 	}
+	square := all.square * (1 + roundingOf(v.Dim))
 	cols := (n - tb.first + k.cols - 1) / k.cols * k.cols
 	tb.colPanels = aligned(cols * tb.words)
 	if k.levels == 0 {
-		tb.cut = floatCut(t, v.Dim, all.square)
+		tb.cut = floatCut(t, v.Dim, square)
 		return tb, inBlocks(ctx, cols, workers, func(from, to int) struct{} { tb.packFloats(from, to); return struct{}{} }, func(struct{}) {})
 	}
 	rows := (n + k.rows - 1) / k.rows * k.rows
 	tb.rowPanels, tb.start = aligned(rows*tb.words), make([]int32, cols)
 	step := all.most / float32(k.levels)
-	var eps float64
-	err = inBlocks(ctx, n, workers, func(from, to int) float64 { return tb.packInts(from, to, step) }, func(e float64) { eps = max(eps, e) })
-	tb.cut = intCut(t, v.Dim, all.square, math.Sqrt(eps), float64(step))
+	var left float64 // the largest squared length of a residual
+	err = inBlocks(ctx, n, workers, func(from, to int) float64 { return tb.packInts(from, to, step) }, func(x float64) { left = max(left, x) })
+	eps := math.Sqrt(left*(1+roundingOf(v.Dim)) + float64(v.Dim)*math.SmallestNonzeroFloat32)
+	tb.cut = intCut(t, v.Dim, square, eps, float64(step))
 	return tb, err
 }
 
@@ -110,6 +112,9 @@ const lengthTolerance = 0.01
 func measure(v index.Vectors, from, to int) (x extent) {
 	for i := from; i < to; i++ {
 		square, most := extentOf(v.Row(i))
+		if !(math.Abs(square-1) <= lengthTolerance) {
+			square, most = extentGo(v.Row(i)) // float32 sums overflow, and lose small numbers
+		}
 		problem := ""
 		switch {
 		case math.IsNaN(square) || math.IsInf(square, 0):
@@ -128,65 +133,27 @@ func measure(v index.Vectors, from, to int) (x extent) {
 	return x
 }
 
-func extentOf(row []float32) (square float64, most float32) {
-	var s0, s1 float64
-	k := 0
-	for ; k+2 <= len(row); k += 2 {
-		a, b := row[k], row[k+1]
-		s0 += float64(a) * float64(a)
-		s1 += float64(b) * float64(b)
-		most = max(most, abs(a), abs(b))
-	}
-	if k < len(row) {
-		s0 += float64(row[k]) * float64(row[k])
-		most = max(most, abs(row[k]))
-	}
-	return s0 + s1, most
-}
-
-func abs(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }
-
 // packFloats lays columns from to to into their panels.
 func (tb *table) packFloats(from, to int) {
 	for c := from; c < min(to, tb.v.N()-tb.first); c++ {
-		scatter(tb.colPanels[c/tb.cols*tb.cols*tb.words+c%tb.cols:], tb.cols, floatWords(tb.v.Row(tb.first+c)))
+		scatter(tb.colPanels, tb.cols, tb.words, c, floatWords(tb.v.Row(tb.first+c)))
 	}
 }
 
 // packInts turns rows from to to into integers of a step, in the panels of rows
 // and of columns. It returns the largest squared length of a residual.
-func (tb *table) packInts(from, to int, step float32) (eps float64) {
+func (tb *table) packInts(from, to int, step float32) (left float64) {
 	q := make([]uint32, tb.words)
 	for i := from; i < to; i++ {
 		sum, square := round(q, tb.v.Row(i), step)
-		eps = max(eps, square)
+		left = max(left, square)
 		if c := i - tb.first; c >= 0 {
 			tb.start[c] = -int32(tb.offset) * sum
-			scatter(tb.colPanels[c/tb.cols*tb.cols*tb.words+c%tb.cols:], tb.cols, q)
+			scatter(tb.colPanels, tb.cols, tb.words, c, q)
 		}
-		for w := range q {
-			q[w] = tb.rowWord(q[w])
-		}
-		scatter(tb.rowPanels[i/tb.rows*tb.rows*tb.words+i%tb.rows:], tb.rows, q)
+		scatterUnsigned(tb.rowPanels, tb.rows, tb.words, i, q, tb.offset)
 	}
-	return eps
-}
-
-// round writes a row as integers of a step, four to a word, lowest byte first.
-// It returns their sum and the squared length of what they leave of the row.
-func round(q []uint32, row []float32, step float32) (sum int32, square float64) {
-	// Adding 1.5 x 2^23 leaves a float32 no bits for fractions: it rounds.
-	const shift = 3 << 22
-	scale := 1 / step
-	clear(q)
-	for k, x := range row {
-		n := int32(math.Float32bits(x*scale+shift)) - int32(math.Float32bits(shift))
-		sum += n
-		e := float64(x) - float64(n)*float64(step)
-		square += e * e
-		q[k/4] |= uint32(uint8(n)) << (k % 4 * 8)
-	}
-	return sum, square
+	return left
 }
 
 // packStripe gives the panels of rows a0 to a1; into is scratch for them.
@@ -195,19 +162,7 @@ func (tb *table) packStripe(into []uint32, a0, a1 int) []uint32 {
 		return tb.rowPanels[a0*tb.words:]
 	}
 	for i := a0; i < a1; i++ {
-		r := i - a0
-		scatter(into[r/tb.rows*tb.rows*tb.words+r%tb.rows:], tb.rows, floatWords(tb.v.Row(i)))
+		scatter(into, tb.rows, tb.words, i-a0, floatWords(tb.v.Row(i)))
 	}
 	return into
-}
-
-func floatWords(row []float32) []uint32 {
-	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(row))), len(row))
-}
-
-// scatter lays the words of one row into a panel of rows.
-func scatter(panel []uint32, rows int, words []uint32) {
-	for w, x := range words {
-		panel[w*rows] = x
-	}
 }

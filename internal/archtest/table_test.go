@@ -18,9 +18,11 @@ var arrows = []row{
 	{pkg: "embed"},
 
 	{pkg: "index/exact", imports: []string{"index"}},
+	{pkg: "index/exact/peak"},         // what the chip can do at most
 	{pkg: "index/exact/internal/gen"}, // writes the kernels' assembly; go generate runs it
-	{pkg: "index/hnsw", imports: []string{"index", "index/exact"}}, // exact compares all inside a group that was found
-	{pkg: "index/weaviate", imports: []string{"index"}},
+	{pkg: "index/distinct", imports: []string{"index"}},
+	{pkg: "index/hnsw", imports: []string{"index", "index/distinct", "index/exact"}}, // exact compares all inside a group that was found
+	{pkg: "index/weaviate", imports: []string{"index", "index/distinct"}},
 	{pkg: "embed/local", imports: []string{"embed"}},
 	{pkg: "embed/remote", imports: []string{"embed", "embed/remote/inference", "embed/remote/wire"}},
 	{pkg: "embed/remote/inference"}, // made by protoc

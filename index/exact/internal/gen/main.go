@@ -49,6 +49,8 @@ func generate() (map[string][]byte, error) {
 		make      func(*build.Context)
 	}{
 		{"tile_amd64", "exact", tiles},
+		{"rows_amd64", "exact", rows},
+		{"peak/loops_amd64", "peak", peaks},
 	} {
 		if err := assemble(files, part.name, part.pkg, part.make); err != nil {
 			return nil, fmt.Errorf("%s: %w", part.name, err)
