@@ -7,6 +7,7 @@ import (
 	"github.com/viterin/vek/vek32"
 
 	"github.com/dupfind/dupfind/index"
+	"github.com/dupfind/dupfind/index/distinct"
 	"github.com/dupfind/dupfind/index/exact"
 )
 
@@ -17,8 +18,8 @@ const smallGroup = 64
 // closure compares all with all inside each group of slots that the pairs
 // connect, and gives all pairs at or above the threshold. Groups that have no
 // pair but known ones were closed before.
-func closure(ctx context.Context, s *slots, pairs, known []key, cut float32, t float64) ([]key, error) {
-	var closed []key
+func closure(ctx context.Context, s *distinct.Table, pairs, known []distinct.Pair, cut float32, t float64) ([]distinct.Pair, error) {
+	var closed []distinct.Pair
 	for group := range groups(pairs, known) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -32,28 +33,28 @@ func closure(ctx context.Context, s *slots, pairs, known []key, cut float32, t f
 			return nil, err
 		}
 	}
-	return union(closed, known), nil
+	return distinct.Union(closed, known), nil
 }
 
-func closeSmall(closed []key, s *slots, group []int32, cut float32, t float64) []key {
+func closeSmall(closed []distinct.Pair, s *distinct.Table, group []int32, cut float32, t float64) []distinct.Pair {
 	for i, a := range group {
 		for _, b := range group[i+1:] {
-			if vek32.Dot(s.vector(a), s.vector(b)) >= cut && index.Dot64(s.vector(a), s.vector(b)) >= t {
-				closed = append(closed, keyOf(a, b))
+			if vek32.Dot(s.Vector(a), s.Vector(b)) >= cut && index.Dot64(s.Vector(a), s.Vector(b)) >= t {
+				closed = append(closed, distinct.PairOf(a, b))
 			}
 		}
 	}
 	return closed
 }
 
-func closeLarge(ctx context.Context, closed []key, s *slots, group []int32, t float64) ([]key, error) {
-	table := index.Vectors{Dim: s.v.Dim, Data: make([]float32, 0, len(group)*s.v.Dim)}
+func closeLarge(ctx context.Context, closed []distinct.Pair, s *distinct.Table, group []int32, t float64) ([]distinct.Pair, error) {
+	table := index.Vectors{Dim: s.Dim, Data: make([]float32, 0, len(group)*s.Dim)}
 	for _, slot := range group {
-		table.Data = append(table.Data, s.vector(slot)...)
+		table.Data = append(table.Data, s.Vector(slot)...)
 	}
 	err := (&exact.Engine{}).Pairs(ctx, table, 0, t, nil, func(pairs []index.Pair) error {
 		for _, p := range pairs {
-			closed = append(closed, keyOf(group[p.A], group[p.B]))
+			closed = append(closed, distinct.PairOf(group[p.A], group[p.B]))
 		}
 		return nil
 	})
@@ -62,7 +63,7 @@ func closeLarge(ctx context.Context, closed []key, s *slots, group []int32, t fl
 
 // groups yields the connected groups that have a pair which is not known, each
 // as its sorted slots. Both lists are sorted.
-func groups(pairs, known []key) func(yield func([]int32) bool) {
+func groups(pairs, known []distinct.Pair) func(yield func([]int32) bool) {
 	parent := make(map[int32]int32)
 	var root func(int32) int32
 	root = func(x int32) int32 {
@@ -74,16 +75,16 @@ func groups(pairs, known []key) func(yield func([]int32) bool) {
 		parent[x] = root(p)
 		return parent[x]
 	}
-	for _, list := range [][]key{pairs, known} {
+	for _, list := range [][]distinct.Pair{pairs, known} {
 		for _, k := range list {
-			a, b := k.slots()
+			a, b := k.Slots()
 			parent[root(a)] = root(b)
 		}
 	}
 	open := make(map[int32]bool)
 	for _, k := range pairs {
 		if _, ok := slices.BinarySearch(known, k); !ok {
-			a, _ := k.slots()
+			a, _ := k.Slots()
 			open[root(a)] = true
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dupfind/dupfind/index"
+	"github.com/dupfind/dupfind/index/distinct"
 )
 
 // ErrTooManyPairs ends a search that would keep more pairs than Options.MostPairs.
@@ -48,9 +49,9 @@ type Engine struct {
 // state is what a finished search leaves: it is what Save writes.
 type state struct {
 	dim    int
-	floor  float64 // pairs are known from this cosine on
-	hashes []hash  // of the vectors, by slot
-	pairs  []key   // sorted
+	floor  float64         // pairs are known from this cosine on
+	hashes []distinct.Hash // of the vectors, by slot
+	pairs  []distinct.Pair // sorted
 	graphs []*hnsw.Graph[int]
 }
 
@@ -107,11 +108,11 @@ func (e *Engine) Pairs(ctx context.Context, v index.Vectors, firstNew int, t flo
 		return fmt.Errorf("search pairs: %w", err)
 	}
 	e.state = next
-	return emit(ctx, s, score(s, next.pairs, t), max(firstNew, 0), t, yield)
+	return s.Expand(ctx, next.pairs, firstNew, t, yield)
 }
 
 // prepare numbers the rows and makes sure that e.state can be extended by them.
-func (e *Engine) prepare(v index.Vectors, t float64) (*slots, error) {
+func (e *Engine) prepare(v index.Vectors, t float64) (*distinct.Table, error) {
 	e.stats = Stats{}
 	if st := e.state; st != nil {
 		switch {
@@ -122,13 +123,10 @@ func (e *Engine) prepare(v index.Vectors, t float64) (*slots, error) {
 		case len(st.graphs) != e.o.Graphs || st.graphs[0].M != e.o.M:
 			e.stats.Rebuilt = "it was built with other parameters"
 		default:
-			s, missing, err := assign(v, st.hashes)
-			if err != nil {
-				return nil, err
-			}
+			s := distinct.New(v, st.hashes)
+			missing := s.Missing()
 			if missing == 0 {
-				e.stats.Distinct, e.stats.Added = s.n(), s.n()-len(st.hashes)
-				return s, nil
+				return e.numbered(s, len(st.hashes))
 			}
 			e.stats.Rebuilt = fmt.Sprintf("%d of its %d vectors are gone or changed", missing, len(st.hashes))
 		}
@@ -137,21 +135,24 @@ func (e *Engine) prepare(v index.Vectors, t float64) (*slots, error) {
 	for range e.o.Graphs {
 		e.state.graphs = append(e.state.graphs, newLibraryGraph(e.o.M))
 	}
-	s, _, err := assign(v, nil)
-	if err != nil {
-		return nil, err
+	return e.numbered(distinct.New(v, nil), 0)
+}
+
+func (e *Engine) numbered(s *distinct.Table, known int) (*distinct.Table, error) {
+	if s.N() > mostSlots {
+		return nil, fmt.Errorf("more than %d different vectors, which this engine cannot number", mostSlots)
 	}
-	e.stats.Distinct, e.stats.Added = s.n(), s.n()
+	e.stats.Distinct, e.stats.Added = s.N(), s.N()-known
 	return s, nil
 }
 
 // search extends the graphs by the slots that they lack, one goroutine for each.
-func (e *Engine) search(ctx context.Context, s *slots, before *state, cut float32, progress index.Progress) (*state, error) {
+func (e *Engine) search(ctx context.Context, s *distinct.Table, before *state, cut float32, progress index.Progress) (*state, error) {
 	var fresh []int32
-	for slot := len(before.hashes); slot < s.n(); slot++ {
+	for slot := len(before.hashes); slot < s.N(); slot++ {
 		fresh = append(fresh, int32(slot))
 	}
-	next := &state{dim: s.v.Dim, floor: before.floor, hashes: s.hashes, pairs: before.pairs, graphs: before.graphs}
+	next := &state{dim: s.Dim, floor: before.floor, hashes: s.Hashes, pairs: before.pairs, graphs: before.graphs}
 	total := int64(2 * len(fresh) * len(before.graphs))
 	progress(0, total)
 	if len(fresh) == 0 {
@@ -161,9 +162,9 @@ func (e *Engine) search(ctx context.Context, s *slots, before *state, cut float3
 	if err != nil {
 		return nil, err
 	}
-	found := slices.DeleteFunc(union(lists...), func(k key) bool {
-		a, b := k.slots()
-		return index.Dot64(s.vector(a), s.vector(b)) < before.floor
+	found := slices.DeleteFunc(distinct.Union(lists...), func(k distinct.Pair) bool {
+		a, b := k.Slots()
+		return index.Dot64(s.Vector(a), s.Vector(b)) < before.floor
 	})
 	next.pairs, err = closure(ctx, s, found, before.pairs, cut, before.floor)
 	progress(total, total)
@@ -172,9 +173,9 @@ func (e *Engine) search(ctx context.Context, s *slots, before *state, cut float3
 
 // extend runs the graphs beside each other. Their steps are counted by one
 // counter and told from this goroutine.
-func (e *Engine) extend(ctx context.Context, s *slots, graphs []*hnsw.Graph[int], fresh []int32, cut float32, progress func(int64)) ([][]key, error) {
+func (e *Engine) extend(ctx context.Context, s *distinct.Table, graphs []*hnsw.Graph[int], fresh []int32, cut float32, progress func(int64)) ([][]distinct.Pair, error) {
 	const every = 64 // steps: some 50 ms
-	found := make([][]key, len(graphs))
+	found := make([][]distinct.Pair, len(graphs))
 	ticks := make(chan int64, 2*len(graphs)) // none waits for a slow listener at once
 	var steps atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -189,7 +190,7 @@ func (e *Engine) extend(ctx context.Context, s *slots, graphs []*hnsw.Graph[int]
 					}
 				}
 			})
-			found[i] = one.found.keys
+			found[i] = one.found.Sorted()
 			return err
 		})
 	}

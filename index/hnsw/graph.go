@@ -9,6 +9,8 @@ import (
 
 	"github.com/coder/hnsw"
 	"github.com/viterin/vek/vek32"
+
+	"github.com/dupfind/dupfind/index/distinct"
 )
 
 // layerFactor is the library's Ml: each layer has about a quarter of the nodes
@@ -21,10 +23,10 @@ const efSearch = 20
 // graph is one graph of the library, and what it has compared.
 type graph struct {
 	h     *hnsw.Graph[int]
-	s     *slots
+	s     *distinct.Table
 	cut   float32 // float32 products from here on are kept
 	most  int     // pairs that are kept at most
-	found keySet
+	found distinct.Set
 }
 
 func newLibraryGraph(m int) *hnsw.Graph[int] {
@@ -32,6 +34,9 @@ func newLibraryGraph(m int) *hnsw.Graph[int] {
 	h.M, h.Ml, h.EfSearch = m, layerFactor, efSearch
 	return h
 }
+
+// mostSlots is how many whole numbers float32 holds without gaps.
+const mostSlots = 1 << 24
 
 // value is what a node holds: the number of its slot. Float32 has all whole
 // numbers up to mostSlots.
@@ -41,9 +46,9 @@ func value(slot int32) []float32 { return []float32{float32(slot)} }
 // the pairs at or above the threshold, whatever the library makes of them.
 func (g *graph) distance(a, b []float32) float32 {
 	x, y := int32(a[0]), int32(b[0])
-	dot := vek32.Dot(g.s.vector(x), g.s.vector(y))
+	dot := vek32.Dot(g.s.Vector(x), g.s.Vector(y))
 	if dot >= g.cut && x != y {
-		g.found.add(keyOf(x, y))
+		g.found.Add(distinct.PairOf(x, y))
 	}
 	return 1 - dot
 }
@@ -72,15 +77,12 @@ func (g *graph) extend(ctx context.Context, fresh []int32, seed uint64, neighbou
 				return context.Cause(ctx)
 			}
 			step(slot)
-			if len(g.found.keys) >= g.found.next && len(g.found.keys) > g.most {
-				if g.found.tidy(); len(g.found.keys) > g.most {
-					return ErrTooManyPairs
-				}
+			if g.found.Over(g.most) {
+				return ErrTooManyPairs
 			}
 			tick()
 		}
 	}
-	g.found.tidy()
 	return nil
 }
 
@@ -94,7 +96,7 @@ func (g *graph) search(slot int32, k int) {
 			return
 		}
 		for _, n := range near { // in no order
-			if vek32.Dot(g.s.vector(slot), g.s.vector(int32(n.Key))) < g.cut {
+			if vek32.Dot(g.s.Vector(slot), g.s.Vector(int32(n.Key))) < g.cut {
 				return
 			}
 		}

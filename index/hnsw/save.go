@@ -13,6 +13,8 @@ import (
 	"slices"
 
 	"github.com/coder/hnsw"
+
+	"github.com/dupfind/dupfind/index/distinct"
 )
 
 // The file, little-endian:
@@ -131,9 +133,9 @@ func readState(b []byte) (*state, error) {
 	case uint64(n)*sha256.Size > uint64(len(r.b)) || pairs > uint64(len(r.b))/8 || uint64(graphs) > uint64(len(r.b))/8:
 		return nil, errors.New("it promises more than it has")
 	}
-	seen := make(map[hash]bool, n)
+	seen := make(map[distinct.Hash]bool, n)
 	for range n {
-		h := hash(r.take(sha256.Size))
+		h := distinct.Hash(r.take(sha256.Size))
 		if seen[h] {
 			return nil, errors.New("a vector is in it twice")
 		}
@@ -141,8 +143,8 @@ func readState(b []byte) (*state, error) {
 		st.hashes = append(st.hashes, h)
 	}
 	for range pairs {
-		k := key(r.uint64())
-		a, b := k.slots()
+		k := distinct.Pair(r.uint64())
+		a, b := k.Slots()
 		if a < 0 || a >= b || int(b) >= int(n) || len(st.pairs) > 0 && st.pairs[len(st.pairs)-1] >= k {
 			return nil, errors.New("its pairs are out of order")
 		}

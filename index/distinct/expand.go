@@ -1,4 +1,4 @@
-package hnsw
+package distinct
 
 import (
 	"cmp"
@@ -23,27 +23,27 @@ type near struct {
 }
 
 // score keeps the pairs at or above t, with their cosines.
-func score(s *slots, pairs []key, t float64) near {
+func (tb *Table) score(pairs []Pair, t float64) near {
 	cosines := make([]float64, len(pairs))
-	n := near{starts: make([]int, s.n()+1)}
+	n := near{starts: make([]int, tb.N()+1)}
 	for i, k := range pairs {
-		a, b := k.slots()
-		cosines[i] = index.Dot64(s.vector(a), s.vector(b))
+		a, b := k.Slots()
+		cosines[i] = index.Dot64(tb.Vector(a), tb.Vector(b))
 		if cosines[i] >= t {
 			n.starts[a+1]++
 			n.starts[b+1]++
 		}
 	}
-	for i := range s.n() {
+	for i := range tb.N() {
 		n.starts[i+1] += n.starts[i]
 	}
-	n.of = make([]neighbour, n.starts[s.n()])
+	n.of = make([]neighbour, n.starts[tb.N()])
 	next := slices.Clone(n.starts)
 	for i, k := range pairs {
 		if cosines[i] < t {
 			continue
 		}
-		a, b := k.slots()
+		a, b := k.Slots()
 		n.of[next[a]], n.of[next[b]] = neighbour{b, cosines[i]}, neighbour{a, cosines[i]}
 		next[a]++
 		next[b]++
@@ -51,10 +51,12 @@ func score(s *slots, pairs []key, t float64) near {
 	return n
 }
 
-// emit turns pairs of slots into pairs of rows, those of equal rows included,
-// and hands them on in order. It works row by row, so that thousands of equal
-// rows need no memory for their millions of pairs.
-func emit(ctx context.Context, s *slots, n near, firstNew int, t float64, yield func([]index.Pair) error) error {
+// Expand turns pairs of slots into pairs of rows with cosine >= t, those of
+// equal rows included, whose second row is firstNew or later, and hands them to
+// yield as index.Engine says. No pair may come twice. It works row by row, so
+// that thousands of equal rows need no memory for their millions of pairs.
+func (tb *Table) Expand(ctx context.Context, pairs []Pair, firstNew int, t float64, yield func([]index.Pair) error) error {
+	n := tb.score(pairs, t)
 	batch := make([]index.Pair, 0, batchPairs)
 	flush := func() error {
 		if len(batch) == 0 {
@@ -64,13 +66,13 @@ func emit(ctx context.Context, s *slots, n near, firstNew int, t float64, yield 
 		return yield(batch)
 	}
 	var of []index.Pair // of one row
-	for row, slot := range s.slotOf {
+	for row, slot := range tb.slotOf {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		of = appendRows(of[:0], s, row, slot, index.Dot64(s.vector(slot), s.vector(slot)), firstNew, t)
+		of = tb.appendRows(of[:0], row, slot, index.Dot64(tb.Vector(slot), tb.Vector(slot)), firstNew, t)
 		for _, x := range n.of[n.starts[slot]:n.starts[slot+1]] {
-			of = appendRows(of, s, row, x.slot, x.cosine, firstNew, t)
+			of = tb.appendRows(of, row, x.slot, x.cosine, firstNew, t)
 		}
 		slices.SortFunc(of, func(x, y index.Pair) int { return cmp.Compare(x.B, y.B) })
 		for len(of) > 0 {
@@ -87,11 +89,11 @@ func emit(ctx context.Context, s *slots, n near, firstNew int, t float64, yield 
 }
 
 // appendRows appends the pairs of a row with the later rows of a slot.
-func appendRows(of []index.Pair, s *slots, row int, slot int32, cosine float64, firstNew int, t float64) []index.Pair {
+func (tb *Table) appendRows(of []index.Pair, row int, slot int32, cosine float64, firstNew int, t float64) []index.Pair {
 	if cosine < t {
 		return of
 	}
-	rows := s.rowsOf(slot)
+	rows := tb.Rows(slot)
 	from, _ := slices.BinarySearch(rows, int32(max(row+1, firstNew)))
 	for _, other := range rows[from:] {
 		of = append(of, index.Pair{A: int32(row), B: other, Cosine: cosine})
