@@ -241,17 +241,6 @@ func (b *Backend) enqueue(c *call, items []*item) error {
 // waiting tells whether anybody waits for a vector. Like what follows, it is called with the lock held.
 func (b *Backend) waiting() bool { return len(b.calls) > 0 }
 
-// alive is how many servers answer.
-func (b *Backend) alive() int {
-	n := 0
-	for _, s := range b.servers {
-		if !s.down {
-			n++
-		}
-	}
-	return n
-}
-
 // tooLong ends the work if nothing came back from any server for longer than the patience, though somebody waits.
 func (b *Backend) tooLong(s *server, err error) bool {
 	waited := time.Since(b.since)

@@ -51,15 +51,6 @@ func (q *queue) alone(it *item) { q.parcels = append(q.parcels, []*item{it}) }
 
 func (q *queue) empty() bool { return len(q.loose) == 0 && len(q.parcels) == 0 }
 
-// len is how many tiles wait.
-func (q *queue) len() int {
-	n := len(q.loose)
-	for _, p := range q.parcels {
-		n += len(p)
-	}
-	return n
-}
-
 // take gives the next request's tiles: a parcel, or as many loose ones as there are, up to most. Tiles of calls that are
 // over are dropped; the answer may then be empty.
 func (q *queue) take(most int) []*item {
