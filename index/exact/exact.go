@@ -41,7 +41,7 @@ func (e *Engine) Pairs(ctx context.Context, v index.Vectors, firstNew int, t flo
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
-	return s.run(ctx, e.workers(), progress, yield)
+	return s.run(ctx, progress, yield)
 }
 
 func (e *Engine) prepare(ctx context.Context, v index.Vectors, firstNew int, t float64) (*search, error) {
@@ -60,7 +60,7 @@ func (e *Engine) prepare(ctx context.Context, v index.Vectors, firstNew int, t f
 	if err != nil {
 		return nil, err
 	}
-	return &search{table: tb, plan: newPlan(tb, e.workers()), t: t, mostCandidates: mostCandidates}, nil
+	return newSearch(tb, t, e.workers()), nil
 }
 
 func (e *Engine) workers() int {

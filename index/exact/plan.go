@@ -35,9 +35,14 @@ const (
 	tasksPerWorker = 16
 )
 
+// stripe is how many rows of so many words a stripe has.
+func (k *kernel) stripe(words int) int {
+	return max(min(stripeBytes/(4*words), mostStripe)/k.rows, 1) * k.rows
+}
+
 func newPlan(tb *table, workers int) plan {
 	p := plan{n: tb.v.N(), first: tb.first, cols: tb.cols}
-	p.stripe = max(min(stripeBytes/(4*tb.words), mostStripe)/tb.rows, 1) * tb.rows
+	p.stripe = tb.kernel.stripe(tb.words)
 	p.stripes = (p.n + p.stripe - 1) / p.stripe
 	columns := p.n - p.first
 	spans := max(tasksPerWorker*workers*2/max(p.stripes, 1), (columns+mostSpan-1)/mostSpan, 1)

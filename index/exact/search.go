@@ -9,15 +9,30 @@ import (
 	"github.com/dupfind/dupfind/index"
 )
 
-// mostCandidates is how many pairs a task may keep for a second look: 16 MiB
-// once they are pairs. One with more is left to collector.dense.
-const mostCandidates = 1 << 20
+// A task may keep mostInFlight pairs for a second look, divided by the tasks that
+// may be in flight, or leastKept where that is more: 64 MiB of pairs in all, or 4 MiB
+// a task. One that finds more is left to collector.dense.
+const (
+	mostInFlight = 1 << 22
+	leastKept    = 1 << 18
+)
 
 type search struct {
 	*table
 	plan
-	t              float64
-	mostCandidates int
+	t       float64
+	workers int
+	ahead   int // tasks that may be done but not handed on
+	kept    int // pairs that a task may keep
+}
+
+// newSearch bounds the tasks ahead: enough for all tasks of one stripe (fewer
+// could wait for each other) and a few more for each worker.
+func newSearch(tb *table, t float64, workers int) *search {
+	s := &search{table: tb, plan: newPlan(tb, workers), t: t, workers: workers}
+	s.ahead = s.mostSpans() + 4*workers
+	s.kept = max(mostInFlight/s.ahead, leastKept)
+	return s
 }
 
 // result is what a task found, sorted by row.
@@ -28,19 +43,17 @@ type result struct {
 }
 
 // run starts the workers, and hands their pairs on in order from this
-// goroutine. Workers take tasks by one counter. ahead bounds how many tasks
-// may be done but not handed on: enough for all tasks of one stripe (fewer
-// could wait for each other) and a few more for each worker.
-func (s *search) run(ctx context.Context, workers int, progress index.Progress, yield func([]index.Pair) error) error {
+// goroutine. Workers take tasks by one counter.
+func (s *search) run(ctx context.Context, progress index.Progress, yield func([]index.Pair) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
 
-	ahead := make(chan struct{}, s.mostSpans()+4*workers)
+	ahead := make(chan struct{}, s.ahead)
 	results := make(chan result, cap(ahead)) // a worker with a place ahead never waits here
 	var next atomic.Int64
-	for range workers {
+	for range s.workers {
 		wg.Go(func() {
 			w := newWorker(s)
 			for {
@@ -94,7 +107,7 @@ func (w *worker) do(ctx context.Context, k task) result {
 				w.take(a, b0)
 			}
 		}
-		if len(w.candidates) > w.mostCandidates {
+		if len(w.candidates) > w.kept {
 			return result{task: k, dense: true}
 		}
 	}

@@ -56,6 +56,7 @@ func generate() (map[string][]byte, error) {
 			return nil, fmt.Errorf("%s: %w", part.name, err)
 		}
 	}
+	files["tile_arm64.s"], files["tile_arm64.go"] = arm64()
 	return files, nil
 }
 
