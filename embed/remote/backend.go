@@ -229,13 +229,27 @@ func (b *Backend) enqueue(c *call, items []*item) error {
 	case len(items) == 0:
 		return nil
 	}
+	now := time.Now()
 	if !b.waiting() {
-		b.since = time.Now()
+		b.since = now
 	}
 	b.calls[c] = true
-	b.queue.push(items...)
-	b.wake.Broadcast()
+	b.queue.push(now, items...)
+	if b.queue.ready(now) {
+		b.wake.Broadcast()
+	} else {
+		b.wakeAfter(linger)
+	}
 	return nil
+}
+
+// wakeAfter lets the servers look again after a while.
+func (b *Backend) wakeAfter(d time.Duration) {
+	time.AfterFunc(d, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.wake.Broadcast()
+	})
 }
 
 // waiting tells whether anybody waits for a vector. Like what follows, it is called with the lock held.

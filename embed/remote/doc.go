@@ -3,8 +3,9 @@
 //
 // One client for all of them, made for a link that is long, slow or both. Tiles of all calls of [Backend.Embed] wait in
 // one queue. Each server takes from it as many as make a good request, whenever it may have one more request under way,
-// and never waits for a request to fill. How many requests that are follows the link (flow.go): measured rate x least
-// round trip, by Little's law, so that a slow link does not queue for seconds and a fast one is not half empty.
+// and waits for company only where tiles come one by one, and only a moment. How many requests that are follows the
+// link (flow.go): measured rate x least round trip, by Little's law, so that a slow link does not queue for seconds and
+// a fast one is not half empty.
 //
 // Invariants:
 //   - A vector is given out only after its request's id, shape, length, numbers and norm were checked.

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"slices"
+	"time"
 
 	"github.com/dupfind/dupfind/embed"
 )
@@ -27,16 +28,31 @@ type item struct {
 	parted  bool   // was in a request that was sent again in halves
 }
 
+// A request costs a server some milliseconds whatever is in it, and the client as many. Where tiles come one by one, as
+// from the decoding of large photos, the first waits a moment for others: this long at most, or until there are so many.
+const (
+	linger  = 50 * time.Millisecond
+	company = minBatch
+)
+
 // queue holds the tiles of all calls until a server takes them. Its user holds the lock.
 type queue struct {
 	loose   []*item
+	since   time.Time // when the oldest of the loose came; zero: they were on their way before
 	parcels [][]*item // to be sent as they are: parts of a request that failed
 }
 
-func (q *queue) push(items ...*item) { q.loose = append(q.loose, items...) }
+func (q *queue) push(now time.Time, items ...*item) {
+	if len(q.loose) == 0 {
+		q.since = now
+	}
+	q.loose = append(q.loose, items...)
+}
 
 // pushFront gives tiles back that were on their way, before those that never were.
-func (q *queue) pushFront(items []*item) { q.loose = append(slices.Clone(items), q.loose...) }
+func (q *queue) pushFront(items []*item) {
+	q.loose, q.since = append(slices.Clone(items), q.loose...), time.Time{}
+}
 
 // halve gives a request back in two, so that a tile at fault is found in few steps.
 func (q *queue) halve(items []*item) {
@@ -49,7 +65,10 @@ func (q *queue) halve(items []*item) {
 
 func (q *queue) alone(it *item) { q.parcels = append(q.parcels, []*item{it}) }
 
-func (q *queue) empty() bool { return len(q.loose) == 0 && len(q.parcels) == 0 }
+// ready tells whether there is something to send now.
+func (q *queue) ready(now time.Time) bool {
+	return len(q.parcels) > 0 || len(q.loose) >= company || len(q.loose) > 0 && now.Sub(q.since) >= linger
+}
 
 // take gives the next request's tiles: a parcel, or as many loose ones as there are, up to most. Tiles of calls that are
 // over are dropped; the answer may then be empty.

@@ -75,7 +75,7 @@ func (s *server) work() {
 
 func (s *server) mayTake() bool {
 	now := time.Now()
-	return !s.down && !s.b.queue.empty() && !now.Before(s.until) && s.flow.mayStart(now)
+	return !s.down && s.b.queue.ready(now) && !now.Before(s.until) && s.flow.mayStart(now)
 }
 
 // send runs one request and settles its tiles.
@@ -154,11 +154,7 @@ func (s *server) pause(pushback time.Duration, err error) {
 	s.full++
 	wait := pushback + jitter(s.full, busyPause)
 	s.until = time.Now().Add(wait)
-	time.AfterFunc(wait, func() {
-		s.b.mu.Lock()
-		defer s.b.mu.Unlock()
-		s.b.wake.Broadcast()
-	})
+	s.b.wakeAfter(wait)
 }
 
 // lost gives back the tiles of a request that got lost. Those that got lost again and again, while others arrived, may
